@@ -1,0 +1,2 @@
+//! `scipp`.
+fn main() {}

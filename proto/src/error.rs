@@ -1,0 +1,285 @@
+//! Errors by blame: the local caller, the peer, or the application over there.
+
+use alloc::sync::Arc;
+
+use crate::identity::Uid;
+use crate::phase::{Role, Violation};
+use crate::wire::{ErrorMsg, MsgKind, Rejected};
+
+/// A verb of the application, for error texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is named like its method")]
+pub enum Verb {
+    Open,
+    Accept,
+    Refuse,
+    Started,
+    OpenStream,
+    Send,
+    Take,
+    Stop,
+    Finish,
+    Fail,
+    Relay,
+    Unwound,
+    Cancel,
+    Acknowledge,
+    Release,
+    SpawnSpec,
+}
+
+/// The local caller broke a rule. Nothing changed and nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// No such dialog: never opened, or released.
+    #[error("no such dialog")]
+    UnknownDialog,
+    /// A verb of the other role.
+    #[error("{verb:?} is not for the {role:?} of a dialog")]
+    WrongRole {
+        /// The verb.
+        verb: Verb,
+        /// Our role in that dialog.
+        role: Role,
+    },
+    /// Not legal in the present phase.
+    #[error("{verb:?}: {violation}")]
+    OutOfPhase {
+        /// The verb.
+        verb: Verb,
+        /// What the table says.
+        violation: Violation,
+    },
+    /// The dialog has ended; nothing is sent any more.
+    #[error("{0:?}: the dialog has ended")]
+    Ended(Verb),
+    /// A second stream on one dialog.
+    #[error("a dialog has one stream; this one was opened before")]
+    SecondStream,
+    /// A verb that makes no sense for this dialog's target.
+    #[error("{0:?} does not apply to this request")]
+    WrongTarget(Verb),
+    /// The payload does not fit in a frame.
+    #[error("{verb:?}: a frame of {len} bytes is over the limit of {limit}")]
+    TooLong {
+        /// The verb.
+        verb: Verb,
+        /// Length of the frame body.
+        len: usize,
+        /// The limit in force.
+        limit: usize,
+    },
+    /// `SpawnSpec` is the second frame or none.
+    #[error("SpawnSpec can only be the second frame")]
+    LateSpawnSpec,
+}
+
+/// Why `open` did not open.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The handshake is not complete: the peer's uid is not known yet.
+    #[error("the handshake is not complete")]
+    NotEstablished,
+    /// The connection is closing or closed.
+    #[error("the connection is closed")]
+    Closed,
+    /// Too many dialogs are live.
+    #[error("{0} dialogs are live, the limit")]
+    TooMany(usize),
+    /// The peer says it is ourselves; a dialog with oneself is refused.
+    #[error("a dialog with one's own actor")]
+    OwnActor,
+    /// Names or arguments do not fit in a frame.
+    #[error("a frame of {len} bytes is over the limit of {limit}")]
+    TooLong {
+        /// Length of the frame body.
+        len: usize,
+        /// The limit in force.
+        limit: usize,
+    },
+}
+
+/// Why `send` did not send. The item was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// Too much waits to be written; try again after `poll_transmit` and `handle_written`.
+    #[error("the outbox is full")]
+    Full,
+    /// The stream has ended, by either side, or the dialog has.
+    #[error("the stream has ended")]
+    Ended,
+    /// The dialog failed; see its error.
+    #[error("the dialog has failed")]
+    Failed,
+    /// The caller broke a rule.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+}
+
+/// The peer broke a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerViolation {
+    /// A frame that is no message, or a message with a wrong envelope.
+    #[error("{0}")]
+    Rejected(#[from] Rejected),
+    /// Something other than an `Aid` came first.
+    #[error("expected Aid as the first frame, got {0}")]
+    ExpectedAid(MsgKind),
+    /// A second `Aid`, or a `SpawnSpec` that was not due.
+    #[error("{0} is not legal after the handshake")]
+    Late(MsgKind),
+    /// A `Start` with the id of a live dialog.
+    #[error("the id of a live dialog was used again")]
+    CidReuse,
+    /// A message that its dialog's phase does not allow.
+    #[error("{0}")]
+    OutOfPhase(#[from] Violation),
+    /// A message that only the runtime's cancel endpoints are answered with.
+    #[error("CancelAck in answer to an ordinary request")]
+    StrayCancelAck,
+}
+
+/// A failure of the application over there, as it arrived: data, not an error of ours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RemoteError {
+    /// The message.
+    pub msg: ErrorMsg,
+    /// Whether defective fields were repaired or cut.
+    pub repaired: bool,
+}
+
+/// What a remote error is about, by its boxed type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RemoteErrorKind {
+    /// The remote task was cancelled.
+    ContextCancelled,
+    /// A payload or message of the wrong type.
+    MsgTypeError,
+    /// Sent too fast.
+    StreamOverrun,
+    /// An error that passed through other actors.
+    Relayed,
+    /// Any other; see `boxed_type_str`.
+    Other,
+}
+
+impl RemoteError {
+    /// What it is about.
+    pub fn kind(&self) -> RemoteErrorKind {
+        match self.msg.boxed_type_str.as_str() {
+            "ContextCancelled" => RemoteErrorKind::ContextCancelled,
+            "MsgTypeError" => RemoteErrorKind::MsgTypeError,
+            "StreamOverrun" => RemoteErrorKind::StreamOverrun,
+            "RemoteActorError" => RemoteErrorKind::Relayed,
+            _ => RemoteErrorKind::Other,
+        }
+    }
+
+    /// Who asked for the cancellation, if it is one.
+    pub fn canceller(&self) -> Option<&Uid> {
+        self.msg.canceller.as_ref()
+    }
+
+    /// Whether it arose somewhere else than in the last hop.
+    pub fn is_inception(&self) -> bool {
+        self.msg.boxed_type_str != self.msg.src_type_str
+    }
+}
+
+impl core::fmt::Display for RemoteError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} from {}", self.msg.src_type_str.escape_debug(), self.msg.src_uid)
+    }
+}
+
+impl core::error::Error for RemoteError {}
+
+/// Why a dialog failed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The other end said so.
+    #[error("{0}")]
+    Remote(Arc<RemoteError>),
+    /// The other end broke a rule of this dialog.
+    #[error("{0}")]
+    Violation(PeerViolation),
+}
+
+/// A configured limit that was gone over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitKind {
+    /// A frame longer than `max_frame`.
+    #[error("a frame of {len} bytes is announced, the limit is {limit}")]
+    Frame {
+        /// The declared length.
+        len: usize,
+        /// The limit in force.
+        limit: usize,
+    },
+    /// More than `max_strays` frames for unknown dialogs.
+    #[error("too many frames for unknown dialogs")]
+    Strays,
+    /// More than `max_owed` replies wait for a peer that does not read.
+    #[error("too many replies wait for a peer that does not read")]
+    Owed,
+}
+
+/// A deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Deadline {
+    /// The peer's `Aid`.
+    Handshake,
+    /// The rest of a frame.
+    PartialFrame,
+    /// Progress in writing.
+    WriteStall,
+    /// Room in a paused inbox.
+    Pause,
+    /// The answer to a cancel request. Only reports.
+    CancelAck,
+    /// The answer to an actor cancel. Only reports.
+    ActorCancelAck,
+    /// The final frame after a cancel request.
+    FinalFrame,
+    /// The end of a graceful close.
+    Close,
+}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// We closed it.
+    #[error("closed by us")]
+    Local,
+    /// The peer closed it between frames.
+    #[error("closed by the peer")]
+    Eof,
+    /// The peer closed it inside a frame.
+    #[error("closed by the peer inside a frame")]
+    Truncated,
+    /// The connection broke.
+    #[error("connection reset")]
+    Reset,
+    /// A limit was gone over.
+    #[error("{0}")]
+    Limit(LimitKind),
+    /// The peer broke a rule of the connection.
+    #[error("{0}")]
+    Violation(PeerViolation),
+    /// The peer reported that it failed as a whole.
+    #[error("the peer failed: {0}")]
+    PeerFailed(Arc<RemoteError>),
+    /// A deadline ran out.
+    #[error("{0:?} deadline ran out")]
+    TimedOut(Deadline),
+    /// The peer only asked who is there, and was told.
+    #[error("answered a probe")]
+    Probe,
+}

@@ -1,0 +1,1 @@
+//! A bounded MessagePack cursor over a frame body.
