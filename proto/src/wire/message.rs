@@ -64,7 +64,24 @@ impl MsgKind {
 
     /// The kind with this tag.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::from_tag(name.as_bytes())
+    }
+
+    /// The kind with these bytes as tag.
+    pub(crate) fn from_tag(tag: &[u8]) -> Option<Self> {
+        Some(match tag {
+            b"Aid" => Self::Aid,
+            b"SpawnSpec" => Self::SpawnSpec,
+            b"Start" => Self::Start,
+            b"StartAck" => Self::StartAck,
+            b"Started" => Self::Started,
+            b"Yield" => Self::Yield,
+            b"Stop" => Self::Stop,
+            b"Return" => Self::Return,
+            b"CancelAck" => Self::CancelAck,
+            b"Error" => Self::Error,
+            _ => return None,
+        })
     }
 
     /// Whether messages of this kind carry an application payload.
