@@ -54,7 +54,7 @@ mod verbs;
 mod view;
 pub mod wire;
 
-pub use config::Config;
+pub use config::{AbsorbRule, Config, OverrunPolicy, StopRule};
 pub use connection::Connection;
 pub use counters::Counters;
 pub use error::{

@@ -1,3 +1,4 @@
 //! Harness of the conformance suite: two cores back to back, recordings, replay.
 
 pub mod pair;
+pub mod script;
