@@ -13,6 +13,8 @@ mod identity;
 mod payload;
 pub mod phase;
 mod time;
+#[cfg(feature = "serde")]
+mod typed;
 pub mod wire;
 
 pub use config::Config;
@@ -22,4 +24,6 @@ pub use event::*;
 pub use identity::{Era, Identity, Uid};
 pub use payload::{Kwargs, Payload};
 pub use time::Instant;
+#[cfg(feature = "serde")]
+pub use typed::{EncodeError, TypeError};
 pub use wire::Kind;
