@@ -57,6 +57,7 @@ impl Payload {
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, TypeError> {
         let bytes: &[u8] = self.as_bytes();
         let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
+        deserializer.set_max_depth(Self::MAX_DEPTH + 1);
         serde_path_to_error::deserialize(&mut deserializer)
             .map_err(|error| TypeError { path: error.path().to_string(), reason: error.inner().to_string() })
     }

@@ -1,1 +1,3 @@
-//! Harness and cross-crate tests.
+//! Harness of the conformance suite: two cores back to back, recordings, replay.
+
+pub mod pair;

@@ -127,7 +127,7 @@ impl Kind {
 }
 
 /// One message. Texts of the hot kinds are borrowed from the frame, payloads are slices of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Message<'a> {
     /// See [`MsgKind::Aid`].
     Aid(Box<Identity>),
@@ -213,7 +213,7 @@ impl Message<'_> {
 }
 
 /// `Start`: opens a dialog.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Start<'a> {
     /// Dialog id, unique among all dialogs of the two actors.
     pub cid: &'a str,
@@ -235,7 +235,7 @@ pub struct Start<'a> {
 pub const ANY_PLD_SPEC: &str = "typing.Any";
 
 /// `Error`: failure of a dialog, as data.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ErrorMsg {
     /// Where the error arose.
     pub src_uid: Uid,
@@ -262,7 +262,7 @@ pub struct ErrorMsg {
 }
 
 /// `SpawnSpec`: what a spawning parent tells its child process.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SpawnSpec {
     /// How to import the parent's main module; a map, unread.
     pub parent_main_data: Payload,
