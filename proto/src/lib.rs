@@ -49,6 +49,8 @@ mod receive;
 mod report;
 mod table;
 mod time;
+#[cfg(feature = "serde")]
+mod typed;
 mod value;
 mod verbs;
 mod view;
@@ -67,5 +69,7 @@ pub use event::{
 pub use identity::{Era, Identity, Uid};
 pub use payload::{Kwargs, Payload};
 pub use time::Instant;
+#[cfg(feature = "serde")]
+pub use typed::{EncodeError, TypeError};
 pub use view::DialogRef;
 pub use wire::Kind;
