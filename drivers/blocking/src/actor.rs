@@ -239,7 +239,8 @@ impl Shared {
     /// Makes a connection of a socket and sets its threads to work.
     pub(crate) fn attach(self: &Arc<Self>, socket: Socket, closes_with_handles: bool) -> io::Result<Arc<Link>> {
         let waker = Waker::new()?;
-        let conn = Connection::new(self.config.clone(), self.identity.clone(), random(), now());
+        let seed = u128::from(random()) << 64 | u128::from(random());
+        let conn = Connection::new(self.config.clone(), self.identity.clone(), seed, now());
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let tap = self.tap.clone().map(|tap| LinkTap::new(tap, serial));
         let link = Arc::new(Link::new(conn, socket, waker, tap, Arc::clone(self), closes_with_handles));
@@ -276,7 +277,7 @@ impl Shared {
     fn cancel(&self, canceller: &Canceller) {
         self.cancelled.store(true, Ordering::Release);
         for link in self.links() {
-            link.cancel_children(canceller.clone());
+            link.cancel_children(canceller);
         }
     }
 

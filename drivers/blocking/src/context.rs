@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use scipp_proto::phase::State;
-use scipp_proto::{Outcome, Uid};
+use scipp_proto::{Outcome, Payload, Uid};
 
 use crate::convert;
 use crate::dialog::{Dialog, into_error};
@@ -15,10 +15,10 @@ use crate::error::Error;
 use crate::stream::MsgStream;
 
 /// How a context ended without failing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ending<R> {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Ending {
     /// The remote task returned this.
-    Returned(R),
+    Returned(Payload),
     /// It ended because we cancelled it.
     Cancelled {
         /// Whether the remote task said so itself.
@@ -26,15 +26,15 @@ pub enum Ending<R> {
     },
 }
 
-impl<R> Ending<R> {
+impl Ending {
     /// The result, if there is one.
     ///
     /// # Errors
     ///
-    /// [`Error::Cancelled`].
-    pub fn returned(self) -> Result<R, Error> {
+    /// [`Error::Cancelled`], or [`Error::Conversion`] if it is not an `R`.
+    pub fn returned<R: DeserializeOwned>(&self) -> Result<R, Error> {
         match self {
-            Self::Returned(value) => Ok(value),
+            Self::Returned(value) => Ok(convert::value(value)?),
             Self::Cancelled { .. } => Err(Error::Cancelled { by: None }),
         }
     }
@@ -82,11 +82,10 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// How it failed; [`Error::Cancelled`] if somebody else cancelled it; [`Error::Conversion`] if its result
-    /// is not an `R`.
-    pub fn wait<R: DeserializeOwned>(&self) -> Result<Ending<R>, Error> {
+    /// How it failed.
+    pub fn wait(&self) -> Result<Ending, Error> {
         match self.dialog.outcome()? {
-            Outcome::Returned(Some(value)) => Ok(Ending::Returned(convert::value(&value)?)),
+            Outcome::Returned(Some(value)) => Ok(Ending::Returned(value)),
             Outcome::Cancelled { confirmed, .. } => Ok(Ending::Cancelled { confirmed }),
             outcome => Err(into_error(outcome)),
         }
@@ -118,14 +117,10 @@ impl Context {
     }
 
     /// Runs `body` and does not return before the remote task has ended.
-    pub(crate) fn supervise<T, R, E>(
+    pub(crate) fn supervise<T, E: From<Error>>(
         &self,
         body: impl FnOnce(&Self) -> Result<T, E>,
-    ) -> Result<(T, Ending<R>), E>
-    where
-        R: DeserializeOwned,
-        E: From<Error>,
-    {
+    ) -> Result<(T, Ending), E> {
         match catch_unwind(AssertUnwindSafe(|| body(self))) {
             Ok(Ok(value)) => Ok((value, self.wait()?)),
             Ok(Err(error)) => {

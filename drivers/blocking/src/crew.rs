@@ -190,7 +190,7 @@ impl Link {
     }
 
     /// The end of a crew thread; the first to go after the end of the connection says farewell.
-    fn leave(&self, mut state: Held<'_>) {
+    fn leave<'a>(&'a self, mut state: Held<'a>) {
         state.crew.idle -= 1;
         let Some(reason) = state.closed.clone() else { return };
         if std::mem::replace(&mut state.crew.parted, true) {

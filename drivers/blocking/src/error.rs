@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use scipp_proto::{CloseReason, Failure, Misuse, OpenError, PeerViolation, RemoteError, Report, Uid};
+use scipp_proto::{CloseReason, EncodeError, Failure, Misuse, OpenError, PeerViolation, RemoteError, Report, TypeError, Uid};
 
 /// Why a call of this driver failed: whose doing it was is in the variant.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -52,32 +52,15 @@ impl From<Failure> for Error {
     }
 }
 
-/// Which way a conversion went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Conversion {
-    /// From a value to a payload.
-    Encode,
-    /// From a payload to a value.
-    Decode,
-}
-
-/// A value that does not fit its payload, or a payload that is not of the expected type.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {text}", match direction { Conversion::Encode => "cannot encode", Conversion::Decode => "unexpected value" })]
-pub struct ConversionError {
-    direction: Conversion,
-    text: String,
-}
-
-impl ConversionError {
-    pub(crate) fn new(direction: Conversion, error: impl ToString) -> Self {
-        Self { direction, text: error.to_string() }
-    }
-
-    /// Which way it went.
-    pub const fn direction(&self) -> Conversion {
-        self.direction
-    }
+/// A value that is no payload, or a payload that is not a value of the expected type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ConversionError {
+    /// It cannot be sent.
+    #[error("cannot be sent: {0}")]
+    Encode(#[from] EncodeError),
+    /// What was received is of another type.
+    #[error("received a value of another type: {0}")]
+    Decode(#[from] TypeError),
 }
 
 /// Why there is no connection.

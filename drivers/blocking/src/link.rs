@@ -268,7 +268,7 @@ impl Link {
     }
 
     /// Writes what has to be written now, wakes whom it concerns, and lets go of the lock.
-    pub(crate) fn depart(&self, mut state: Held<'_>, urgency: Urgency) {
+    pub(crate) fn depart<'a>(&'a self, mut state: Held<'a>, urgency: Urgency) {
         if urgency == Urgency::Now || state.conn.unwritten() >= BATCH {
             state = self.flush(state);
         } else if state.conn.unwritten() > 0 && !state.corked {
@@ -352,7 +352,7 @@ impl Link {
     }
 
     /// Asks the tasks that run here for the peer to end.
-    pub(crate) fn cancel_children(&self, canceller: Canceller) {
+    pub(crate) fn cancel_children(&self, canceller: &Canceller) {
         let mut state = self.lock();
         state.conn.cancel_children(canceller);
         state.drain();

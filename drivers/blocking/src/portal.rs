@@ -92,16 +92,15 @@ impl Portal {
     /// # Errors
     ///
     /// Of `body`, or why the context could not be opened or did not end well.
-    pub fn open_context<A, F, T, R, E>(
+    pub fn open_context<A, F, T, E>(
         &self,
         path: Path<'_>,
         args: &A,
         body: impl FnOnce(&Context, F) -> Result<T, E>,
-    ) -> Result<(T, Ending<R>), E>
+    ) -> Result<(T, Ending), E>
     where
         A: Serialize + ?Sized,
         F: DeserializeOwned,
-        R: DeserializeOwned,
         E: From<Error>,
     {
         let context = Context::new(self.open(path, Kind::Context, args)?);

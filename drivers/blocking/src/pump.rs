@@ -90,17 +90,18 @@ impl Link {
         let timeout = state.parked_until.map(|due| due.duration_since(now()));
         state.leader = Leader::Parked;
         drop(state);
-        let ready = park(&self.socket, interest, &self.waker, timeout);
-        let got = match ready {
-            Ok(Readiness { readable: true, .. }) => self.tapped(self.socket.read_now(buffer), buffer),
-            Ok(_) => Ok(None),
-            Err(error) => Err(error),
+        let (writable, got) = match park(&self.socket, interest, &self.waker, timeout) {
+            Ok(Readiness { readable: true, writable }) => {
+                (writable, self.tapped(self.socket.read_now(buffer), buffer))
+            }
+            Ok(Readiness { writable, .. }) => (writable, Ok(None)),
+            Err(error) => (false, Err(error)),
         };
         let mut state = self.lock();
         state.leader = Leader::Reading;
         state.nudged = false;
         self.unparked(&mut state);
-        if ready.is_ok_and(|ready| ready.writable) {
+        if writable {
             state.stalled = false;
             state = self.flush(state);
         }
