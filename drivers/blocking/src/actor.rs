@@ -18,9 +18,10 @@ use scipp_proto::{
 
 use crate::child::{ChildContext, Yielder};
 use crate::clock::now;
+use crate::dialog::Dialog;
 use crate::endpoint::{self, Endpoints, Path};
 use crate::error::{ConnectError, TaskError};
-use crate::link::{Link, Urgency};
+use crate::link::Link;
 use crate::listener::{Door, Listener, Welcome};
 use crate::portal::Portal;
 use crate::socket::{Socket, Waker};
@@ -151,7 +152,11 @@ impl ActorBuilder {
 
     /// Serves a function: arguments in, one result out.
     #[must_use]
-    pub fn function<A, R, E>(mut self, path: Path<'_>, f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static) -> Self
+    pub fn function<A, R, E>(
+        mut self,
+        path: Path<'_>,
+        f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static,
+    ) -> Self
     where
         A: DeserializeOwned + 'static,
         R: Serialize + 'static,
@@ -237,7 +242,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Makes a connection of a socket and sets its threads to work.
-    pub(crate) fn attach(self: &Arc<Self>, socket: Socket, closes_with_handles: bool) -> io::Result<Arc<Link>> {
+    pub(crate) fn attach(
+        self: &Arc<Self>,
+        socket: Socket,
+        closes_with_handles: bool,
+    ) -> io::Result<Arc<Link>> {
         let waker = Waker::new()?;
         let seed = u128::from(random()) << 64 | u128::from(random());
         let conn = Connection::new(self.config.clone(), self.identity.clone(), seed, now());
@@ -261,7 +270,10 @@ impl Shared {
     /// Waits until all these connections are over, to the last byte.
     pub(crate) fn wait_for(&self, links: &[Weak<Link>]) {
         let mut present = lock(&self.links);
-        while present.iter().any(|link| links.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(link)))) {
+        while present
+            .iter()
+            .any(|link| links.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(link))))
+        {
             present = self.parted.wait(present).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -290,15 +302,15 @@ impl Shared {
 
 impl Link {
     /// The peer asks the whole actor to cancel.
-    pub(crate) fn cancel_actor(&self, id: DialogId) {
+    pub(crate) fn cancel_actor(self: &Arc<Self>, id: DialogId) {
         let requester = self.lock().conn.peer().map(|peer| peer.uid.clone());
         self.actor.cancel(&requester.map_or(Canceller::Us, Canceller::Actor));
-        self.act(Urgency::Now, |conn, now| {
-            // The connection may have gone meanwhile, and the request with it.
-            let _gone = conn.acknowledge(id);
-            conn.release(now, id);
-        });
+        let request = Dialog::opened(self, id);
+        // The connection may have gone meanwhile, and the request with it.
+        let _gone = request.act(|conn, id| conn.acknowledge(id));
         self.actor.shut_doors();
+        // The acknowledgement follows the last words of the tasks; letting go earlier would be a refusal.
+        let _acknowledged = request.outcome();
     }
 }
 

@@ -1,14 +1,14 @@
 //! One end of one dialog: what parents' and children's handles have in common.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use scipp_proto::phase::Role;
 use scipp_proto::{
-    Call, CloseReason, Connection, DialogId, DialogRef, Instant, Misuse, Outcome, Payload, RemoteError, Report,
-    SendError, Take,
+    Call, CloseReason, Connection, DialogId, DialogRef, Instant, Misuse, Outcome, Payload, RemoteError,
+    Report, SendError, Take,
 };
 
 use crate::clock::now;
@@ -115,7 +115,11 @@ impl Dialog {
         self.wait(Urgency::Soon, |conn, id| match conn.take(id) {
             Ok(Take::Item(item)) => Some(Ok(Some(item))),
             Ok(Take::Pending) => None,
-            Ok(Take::End) => Some(Ok(None)),
+            Ok(Take::End) => Some(match conn.dialog(id).and_then(|dialog| dialog.outcome()) {
+                // Nobody ended this stream: what was still to come is lost.
+                Some(Outcome::Disconnected(reason)) => Err(Error::Disconnected(reason.clone())),
+                _ => Ok(None),
+            }),
             Ok(Take::Failed) => Some(Err(why(conn, id))),
             Err(misuse) => Some(Err(misuse.into())),
         })

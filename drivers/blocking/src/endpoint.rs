@@ -44,8 +44,12 @@ impl Endpoints {
         match &request.target {
             Target::Function { ns, func } => match self.modules.get(ns).map(|module| module.get(func)) {
                 Some(Some(body)) => body(task, &request.kwargs),
-                Some(None) => task.refuse("AttributeError", format!("module {ns:?} has no function {func:?}")),
-                None => task.refuse("ModuleNotExposed", format!("module {ns:?} is not exposed by this actor")),
+                Some(None) => {
+                    task.refuse("AttributeError", format!("module {ns:?} has no function {func:?}"))
+                }
+                None => {
+                    task.refuse("ModuleNotExposed", format!("module {ns:?} is not exposed by this actor"))
+                }
             },
             Target::Runtime(endpoint) => match self.runtime.get(endpoint) {
                 Some(answer) => {
@@ -55,7 +59,10 @@ impl Endpoints {
                 }
                 None => {
                     let name = endpoint.name();
-                    task.refuse("RuntimeError", format!("this actor does not answer the runtime request {name:?}"));
+                    task.refuse(
+                        "RuntimeError",
+                        format!("this actor does not answer the runtime request {name:?}"),
+                    );
                 }
             },
         }

@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use scipp_proto::{CloseReason, EncodeError, Failure, Misuse, OpenError, PeerViolation, RemoteError, Report, TypeError, Uid};
+use scipp_proto::{
+    CloseReason, EncodeError, Failure, Misuse, OpenError, PeerViolation, RemoteError, Report, TypeError, Uid,
+};
 
 /// Why a call of this driver failed: whose doing it was is in the variant.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

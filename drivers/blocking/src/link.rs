@@ -96,8 +96,9 @@ pub(crate) struct State {
     /// Output waits for company.
     pub(crate) corked: bool,
     pub(crate) leader: Leader,
-    /// When a parked leader is back at the latest.
+    /// When a parked leader is back at the latest, and whether it is until then for input.
     pub(crate) parked_until: Option<Instant>,
+    pub(crate) parked_for_input: bool,
     /// The leader has to look again at what it waits for.
     pub(crate) nudged: bool,
     /// Counts changes of the leader, so that an idle connection can be told from a busy one.
@@ -138,6 +139,7 @@ impl Link {
             corked: false,
             leader: Leader::Nobody,
             parked_until: None,
+            parked_for_input: false,
             nudged: false,
             turns: 0,
             seats: HashMap::new(),
@@ -214,6 +216,9 @@ impl Link {
                 led = true;
             } else {
                 state = self.flush(state);
+                if state.outgrew_parking() {
+                    self.nudge(&mut state);
+                }
                 // Others may have acted while the lock was free for the write.
                 match ready(&mut state) {
                     Some(value) => break Ok(value),
@@ -225,9 +230,6 @@ impl Link {
             }
         };
         if state.drain() {
-            self.nudge(&mut state);
-        }
-        if state.input.is_paused() && state.conn.wants_input() {
             self.nudge(&mut state);
         }
         if led {
@@ -275,7 +277,7 @@ impl Link {
             state.corked = true;
             self.watch_out(&mut state);
         }
-        if state.leader == Leader::Parked && state.is_due_before_parking_ends() {
+        if state.outgrew_parking() {
             self.nudge(&mut state);
         }
         let over = state.closed.is_some();
@@ -410,8 +412,14 @@ impl State {
         }
     }
 
-    /// Whether a deadline came up that the parked leader does not know.
-    fn is_due_before_parking_ends(&self) -> bool {
+    /// Whether something came up that the parked leader does not know: room for input, or a deadline.
+    fn outgrew_parking(&self) -> bool {
+        if self.leader != Leader::Parked {
+            return false;
+        }
+        if !self.parked_for_input && self.conn.wants_input() {
+            return true;
+        }
         match (self.conn.poll_timeout(), self.parked_until) {
             (Some((due, _)), Some(until)) => due < until,
             (Some(_), None) => true,

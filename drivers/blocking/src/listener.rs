@@ -120,7 +120,9 @@ impl Door {
 
 /// Whether the next connection may do better.
 fn is_about_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, InvalidInput, NotConnected, WouldBlock};
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, Interrupted, InvalidInput, NotConnected, WouldBlock,
+    };
     matches!(
         error.kind(),
         ConnectionAborted | ConnectionReset | Interrupted | InvalidInput | NotConnected | WouldBlock

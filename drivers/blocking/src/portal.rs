@@ -7,9 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_proto::{
-    Call, CloseReason, Counters, Identity, Kind, Kwargs, Outcome, RuntimeEndpoint, Target,
-};
+use scipp_proto::{Call, CloseReason, Counters, Identity, Kind, Kwargs, Outcome, RuntimeEndpoint, Target};
 
 use crate::clock::now;
 use crate::context::{Context, Ending, Items};
@@ -78,9 +76,7 @@ impl Portal {
         A: Serialize + ?Sized,
         T: DeserializeOwned,
     {
-        let dialog = self.open(path, Kind::Generator, args)?;
-        dialog.act(|conn, id| conn.open_stream(id))?;
-        Ok(Items::new(dialog))
+        Ok(Items::new(self.open(path, Kind::Generator, args)?))
     }
 
     /// Runs a context and `body` together: `body` gets the parent's end and the context's first value, and
@@ -175,7 +171,12 @@ impl Portal {
         *self.link.lock().conn.counters()
     }
 
-    fn open<A: Serialize + ?Sized>(&self, (ns, func): Path<'_>, kind: Kind, args: &A) -> Result<Dialog, Error> {
+    fn open<A: Serialize + ?Sized>(
+        &self,
+        (ns, func): Path<'_>,
+        kind: Kind,
+        args: &A,
+    ) -> Result<Dialog, Error> {
         let call = Call { target: Target::function(ns, func), kind, kwargs: convert::kwargs(args)? };
         Dialog::open(&self.link, &call, self.timeout)
     }

@@ -86,6 +86,7 @@ impl Link {
         buffer: &mut [u8],
     ) -> (Held<'a>, Got) {
         let interest = Interest { read: state.wants_bytes(), write: state.stalled };
+        state.parked_for_input = interest.read;
         state.parked_until = state.next_due(deadline);
         let timeout = state.parked_until.map(|due| due.duration_since(now()));
         state.leader = Leader::Parked;

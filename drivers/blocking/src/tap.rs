@@ -102,7 +102,8 @@ mod tests {
         for cut in 1..=input.len() {
             let seen = Arc::new(Mutex::new(Vec::new()));
             let log = Arc::clone(&seen);
-            let tap = LinkTap::new(Arc::new(move |frame: &TappedFrame| log.lock().unwrap().push(frame.clone())), 7);
+            let tap =
+                LinkTap::new(Arc::new(move |frame: &TappedFrame| log.lock().unwrap().push(frame.clone())), 7);
             input.chunks(cut).for_each(|chunk| tap.received(chunk));
             let bodies: Vec<_> = seen.lock().unwrap().iter().map(|frame| frame.body.clone()).collect();
             assert_eq!(bodies, ["ab", "", "c"].map(Bytes::from), "in pieces of {cut}");
