@@ -82,6 +82,7 @@ impl Link {
             if let Some(job) = state.next_job(mandate) {
                 state = self.work(state, job);
                 if state.crew.idle > SPARE {
+                    self.keep_watched(&mut state);
                     break;
                 }
                 mandate = Mandate { work: true, lead: true };
@@ -117,9 +118,7 @@ impl Link {
         if state.crew.idle < 2 {
             return self.recruit(state, Mandate::default()).is_ok();
         }
-        if !state.crew.watching && state.crew.waiting > 0 && state.leader == Leader::Nobody {
-            self.idle.notify_one();
-        }
+        self.keep_watched(state);
         true
     }
 
@@ -182,9 +181,9 @@ impl Link {
         }
     }
 
-    /// The leader is out of the waker's reach from now on: somebody has to watch.
-    pub(crate) fn unparked(&self, state: &mut State) {
-        if !state.crew.watching && state.crew.waiting > 0 {
+    /// Unless a parked reader has it in sight, the connection has to be watched.
+    pub(crate) fn keep_watched(&self, state: &mut State) {
+        if state.leader != Leader::Parked && !state.crew.watching && state.crew.waiting > 0 {
             self.idle.notify_one();
         }
     }

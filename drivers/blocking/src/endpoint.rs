@@ -54,7 +54,7 @@ impl Endpoints {
             Target::Runtime(endpoint) => match self.runtime.get(endpoint) {
                 Some(answer) => {
                     if task.accept(Kind::Function) {
-                        task.conclude(answer(&request.kwargs).map_err(TaskError::Report));
+                        task.conclude(answer(&request.kwargs).map_err(TaskError::from));
                     }
                 }
                 None => {
@@ -111,7 +111,7 @@ impl Task {
             Ok(value) => convert::payload(&value).map_err(|error| TaskError::Call(Error::Conversion(error))),
             Err(error) => Err(error.into()),
         });
-        self.conclude(result.unwrap_or_else(|panic| Err(Report::new("RuntimeError", panic).into())));
+        self.conclude(result.unwrap_or_else(|panic| Err(TaskError::new("RuntimeError", panic))));
     }
 }
 
@@ -163,7 +163,7 @@ impl Link {
         if self.actor.is_cancelled() {
             task.refuse("RuntimeError", "this actor was cancelled".into());
         } else if let Err(panic) = Self::guarded(|| self.actor.endpoints.run(task.clone(), &request)) {
-            task.conclude(Err(Report::new("RuntimeError", panic).into()));
+            task.conclude(Err(TaskError::new("RuntimeError", panic)));
         }
     }
 }

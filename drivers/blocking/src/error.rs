@@ -79,23 +79,29 @@ pub enum ConnectError {
 
 /// How the body of an endpoint fails.
 ///
-/// Every error type that converts into this can be the error of an endpoint: [`Report`] (an error of
-/// ours, by class name and text), [`Error`] (of a call made in the body), boxed errors.
+/// Every error type that converts into this can be the error of an endpoint: this one (an error of ours,
+/// by class name and text), [`Error`] (of a call made in the body), boxed errors.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum TaskError {
     /// The task failed, and this is what its parent is told.
-    Report(Report),
+    Report(Box<Report>),
     /// Another call made in the body failed. An error of another actor is passed on as such; the end of
     /// the task's own dialog needs no words.
     Call(Error),
 }
 
 impl TaskError {
+    /// An error of this class with this text. Python peers raise the class if it is one of their
+    /// builtins.
+    pub fn new(type_name: &str, text: impl Into<String>) -> Self {
+        Self::Report(Box::new(Report::new(type_name, text)))
+    }
+
     /// What there is to report, if it is not an error to be passed on.
     pub(crate) fn into_report(self) -> Report {
         match self {
-            Self::Report(report) => report,
+            Self::Report(report) => *report,
             Self::Call(error @ Error::Conversion(_)) => Report::new("TypeError", error.to_string()),
             Self::Call(error @ Error::Disconnected(_)) => Report::new("TransportClosed", error.to_string()),
             Self::Call(error @ Error::TimedOut) => Report::new("TimeoutError", error.to_string()),
@@ -106,7 +112,7 @@ impl TaskError {
 
 impl From<Report> for TaskError {
     fn from(report: Report) -> Self {
-        Self::Report(report)
+        Self::Report(Box::new(report))
     }
 }
 
@@ -120,7 +126,7 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for TaskError {
     fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
         match error.downcast::<Error>() {
             Ok(error) => Self::Call(*error),
-            Err(error) => Self::Report(Report::new("RuntimeError", error.to_string())),
+            Err(error) => Self::new("RuntimeError", error.to_string()),
         }
     }
 }

@@ -101,7 +101,7 @@ impl Link {
         let mut state = self.lock();
         state.leader = Leader::Reading;
         state.nudged = false;
-        self.unparked(&mut state);
+        self.keep_watched(&mut state);
         if writable {
             state.stalled = false;
             state = self.flush(state);
@@ -132,7 +132,7 @@ impl Link {
             state.writing = false;
             self.wrote(&mut state, wrote);
         }
-        state
+        self.ring(state)
     }
 
     fn wrote(&self, state: &mut State, wrote: io::Result<Option<usize>>) {

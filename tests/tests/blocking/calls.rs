@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::thread;
 
-use scipp_blocking::proto::Report;
 use scipp_blocking::{Actor, Error, NoArgs, TaskError, Yielder};
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +61,7 @@ fn wrong_arguments_are_refused_before_the_body_runs() {
 
 #[test]
 fn a_failing_function_reports_its_error() {
-    let fail = |_: NoArgs| Err::<(), _>(Report::new("ValueError", "too odd"));
+    let fail = |_: NoArgs| Err::<(), _>(TaskError::new("ValueError", "too odd"));
     with_server(
         |server| server.function(("math", "fail"), fail),
         |pair| {
@@ -122,7 +121,7 @@ fn a_generator_is_iterated() {
 fn a_generator_that_fails_gives_its_items_and_its_error() {
     let fails = |_: NoArgs, out: Yielder| {
         out.send(&1)?;
-        Err::<(), TaskError>(Report::new("KeyError", "2").into())
+        Err::<(), TaskError>(TaskError::new("KeyError", "2"))
     };
     with_server(
         |server| server.generator(("math", "fails"), fails),

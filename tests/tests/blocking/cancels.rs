@@ -119,8 +119,9 @@ fn both_cancel_at_once() {
         |pair| {
             let result = pair.portal.open_context(PATH, &NoArgs {}, |ctx, (): ()| {
                 ready.hear();
+                ctx.cancel()?;
                 go.tell(());
-                ctx.cancel()
+                Ok::<(), Error>(())
             });
             assert_eq!(result, Ok(((), Ending::Cancelled { confirmed: true })));
         },

@@ -1,6 +1,6 @@
 //! Contexts: first values, results, and errors at each moment.
 
-use scipp_blocking::proto::{Misuse, Report};
+use scipp_blocking::proto::Misuse;
 use scipp_blocking::{Actor, ChildContext, Ending, Error, NoArgs, TaskError};
 
 use crate::rig::{on_each_transport, remote, with_server};
@@ -42,7 +42,7 @@ fn a_context_has_a_first_value_a_stream_both_ways_and_a_result() {
 
 #[test]
 fn an_error_before_started_is_the_first_value() {
-    let fails = |_: ChildContext, _: NoArgs| Err::<(), _>(Report::new("ValueError", "early"));
+    let fails = |_: ChildContext, _: NoArgs| Err::<(), _>(TaskError::new("ValueError", "early"));
     with_server(
         |server| server.context(PATH, fails),
         |pair| {
@@ -60,7 +60,7 @@ fn an_error_after_started_reaches_the_waiting_parent() {
         ctx.started(&())?;
         let stream = ctx.open_stream()?;
         stream.receive::<u32>()?;
-        Err::<(), TaskError>(Report::new("ValueError", "late").into())
+        Err::<(), TaskError>(TaskError::new("ValueError", "late"))
     };
     with_server(
         |server| server.context(PATH, fails),
@@ -147,7 +147,7 @@ fn an_error_of_another_actor_is_passed_on_as_such() {
             ctx.portal().call::<_, ()>(("app", "fails"), &NoArgs {})?;
             Ok::<(), Error>(())
         };
-        let fails = |_: NoArgs| Err::<(), _>(Report::new("ZeroDivisionError", "deep"));
+        let fails = |_: NoArgs| Err::<(), _>(TaskError::new("ZeroDivisionError", "deep"));
         let server = Actor::builder("server").context(PATH, relays);
         (server, Actor::builder("client").function(("app", "fails"), fails))
     };
