@@ -48,6 +48,7 @@ pub mod phase;
 mod receive;
 mod report;
 mod table;
+pub mod tables;
 mod time;
 mod value;
 mod verbs;
