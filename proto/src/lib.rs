@@ -50,6 +50,8 @@ mod report;
 mod table;
 pub mod tables;
 mod time;
+#[cfg(feature = "serde")]
+mod typed;
 mod value;
 mod verbs;
 mod view;
@@ -68,5 +70,7 @@ pub use event::{
 pub use identity::{Era, Identity, Uid};
 pub use payload::{Kwargs, Payload};
 pub use time::Instant;
+#[cfg(feature = "serde")]
+pub use typed::{EncodeError, TypeError};
 pub use view::DialogRef;
 pub use wire::Kind;
