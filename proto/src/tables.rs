@@ -105,9 +105,8 @@ impl Row {
             Verdict::Crossed => String::from("crossed"),
             Verdict::Illegal(_) => String::from("illegal"),
         };
-        let head =
-            format!("{kind:<9?}  {:<20}  {from:<6?}  {:<19}", phase_text(phase), format!("{signal:?}"));
-        format!("{head}  {to}")
+        let [kind, from, signal] = [format!("{kind:?}"), format!("{from:?}"), format!("{signal:?}")];
+        format!("{kind:<9}  {:<23}  {from:<6}  {signal:<19}  {to}", phase_text(phase))
     }
 }
 
@@ -127,7 +126,8 @@ pub fn cancel_text() -> String {
         for signal in [CancelSignal::Request, CancelSignal::Ack] {
             for (live, phase) in [("live", Phase::Requested), ("ended", Phase::Ended(End::Returned))] {
                 let to = cancel(phase, from, signal).map_or(String::from("nothing"), |to| format!("{to:?}"));
-                let _ = writeln!(text, "{from:<9?}  {live:<5}  {signal:<7?}  {to}", from = from);
+                let [from, signal] = [format!("{from:?}"), format!("{signal:?}")];
+                let _ = writeln!(text, "{from:<9}  {live:<5}  {signal:<7}  {to}");
             }
         }
     }
@@ -142,8 +142,9 @@ pub fn state_text() -> String {
         for phase in phases() {
             for stream in [Stream::None, Stream::Open, Stream::Closed] {
                 let words = troubles.map(|trouble| state(role, phase, stream, trouble)).map(State::as_str);
-                let (role, stream) = (format!("{role:?}"), format!("{stream:?}"));
-                let line = format!("{role:<6}  {:<20}  {stream:<6}  {}", phase_text(phase), words.join("  "));
+                let [role, stream] = [format!("{role:?}"), format!("{stream:?}")];
+                let words = words.map(|word| format!("{word:<18}")).join("  ");
+                let line = format!("{role:<6}  {:<23}  {stream:<6}  {words}", phase_text(phase));
                 let _ = writeln!(text, "{}", line.trim_end());
             }
         }

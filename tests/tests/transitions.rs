@@ -195,13 +195,13 @@ fn print() -> String {
             0 => format!("never: {}", why_never(&row)),
             count => format!("scripted {count}"),
         };
-        let _ = writeln!(text, "{:<78} | {note}", row.text());
+        let _ = writeln!(text, "{:<87} | {note}", row.text());
     }
     text.push_str("\n# Our cancel request: state, dialog, signal, next state.\n");
     text.push_str(&tables::cancel_text());
     text.push_str(
         "\n# The word for a side's state.\n\
-         # role    phase                 stream  no trouble, an error, cancelled by itself, by its peer, with its actor\n",
+         # role  phase                    stream  no trouble          an error            by itself           by its peer         with its actor\n",
     );
     text.push_str(&tables::state_text());
     text
