@@ -305,7 +305,12 @@ impl Connection {
     /// it once a dialog. (D-11, D-12)
     fn on_item(&mut self, id: DialogId, item: Payload) {
         let len = item.as_bytes().len();
-        let room = self.config.inbox_bytes.saturating_sub(self.inbox_bytes);
+        // An item longer than all room there is is taken when nothing else is unread: a frame's length has
+        // a limit of its own.
+        let room = match self.inbox_bytes {
+            0 => usize::MAX,
+            unread => self.config.inbox_bytes.saturating_sub(unread),
+        };
         let Some(dialog) = self.table.get_mut(id) else { return };
         if dialog.is_released || dialog.received_failure().is_some() {
             dialog.dropped = dialog.dropped.saturating_add(1);
