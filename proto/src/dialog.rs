@@ -260,3 +260,14 @@ fn trouble_of(failure: &Failure, role: Role) -> Trouble {
         Failure::Remote(_) | Failure::Violation(_) | Failure::Reported(_) => Trouble::Error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten thousand idle dialogs are ten thousand of these: what is rarely set is boxed.
+    #[test]
+    fn a_record_is_small() {
+        assert!(size_of::<Dialog>() <= 288, "{}", size_of::<Dialog>());
+    }
+}
