@@ -1,1 +1,4 @@
-//! Harness and cross-crate tests.
+//! Harness of the conformance suite: two cores back to back, recordings, replay.
+
+pub mod pair;
+pub mod script;
