@@ -14,7 +14,6 @@ use crate::error::{CloseReason, Deadline, LimitKind};
 use crate::event::{DialogEvent, DialogId, Event};
 use crate::identity::Identity;
 use crate::outbox::Outbox;
-use crate::phase::{Role, Signal};
 use crate::receive::Receive;
 use crate::table::Table;
 use crate::time::Instant;
@@ -470,11 +469,11 @@ impl Connection {
         if self.is_closed() {
             return;
         }
-        for id in self.table.ids() {
-            let role = self.table.get(id).map_or(Role::Child, |dialog| dialog.role);
-            self.end_lost(id, role, Signal::Lost, &reason);
-        }
+        // From here on nothing is queued, and no ending completes a graceful close.
         self.status = Status::Closed(reason.clone());
+        for id in self.table.ids() {
+            self.end_lost(id, &reason);
+        }
         self.timers = Timers::default();
         self.deadlines.clear();
         self.receive.clear();

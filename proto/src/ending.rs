@@ -77,9 +77,9 @@ impl Connection {
     }
 
     /// The connection is gone; nothing is sent. (D-22)
-    pub(crate) fn end_lost(&mut self, id: DialogId, from: Role, signal: Signal, reason: &CloseReason) {
+    pub(crate) fn end_lost(&mut self, id: DialogId, reason: &CloseReason) {
         let Some(dialog) = self.table.get_mut(id) else { return };
-        let Verdict::To(next) = dialog.judge(from, signal) else { return };
+        let Verdict::To(next) = dialog.judge(dialog.role.peer(), Signal::Lost) else { return };
         dialog.phase = next;
         dialog.owed_acks.clear();
         self.settle(id, Outcome::Disconnected(reason.clone()));

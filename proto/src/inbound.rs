@@ -148,7 +148,7 @@ impl Connection {
             return self.on_cancel_request(&start);
         }
         let endpoint = is_runtime.then(|| RuntimeEndpoint::from_name(start.func));
-        let is_ours = endpoint == Some(Some(RuntimeEndpoint::Cancel)) || self.is_peer(&start);
+        let is_actor_cancel = endpoint == Some(Some(RuntimeEndpoint::Cancel));
         let target = match endpoint {
             None => Target::function(start.ns, start.func),
             Some(Some(endpoint)) => Target::Runtime(endpoint),
@@ -156,7 +156,7 @@ impl Connection {
                 return self.refuse_start(start.cid, "AttributeError", "the runtime has no such method");
             }
         };
-        if !is_ours {
+        if !is_actor_cancel && !self.names_peer(&start) {
             return self.refuse_start(
                 start.cid,
                 "RuntimeError",
@@ -172,7 +172,7 @@ impl Connection {
         self.open_for_peer(start, target);
     }
 
-    fn is_peer(&self, start: &Start<'_>) -> bool {
+    fn names_peer(&self, start: &Start<'_>) -> bool {
         self.peer
             .as_ref()
             .is_some_and(|peer| peer.uid.name() == start.uid_name && peer.uid.uuid() == start.uid_uuid)

@@ -265,9 +265,13 @@ impl Connection {
     }
 
     fn pop_item(&mut self, id: DialogId) -> Option<Payload> {
-        let item = self.table.get_mut(id)?.inbox.pop()?;
+        let inbox = &mut self.table.get_mut(id)?.inbox;
+        let item = inbox.pop()?;
+        let still_full = inbox.wants_pause();
         self.inbox_bytes = self.inbox_bytes.saturating_sub(item.as_bytes().len());
-        self.resume_reading();
+        if !still_full {
+            self.resume_reading();
+        }
         Some(item)
     }
 
