@@ -80,6 +80,7 @@ impl Connection {
     pub(crate) fn end_lost(&mut self, id: DialogId, reason: &CloseReason) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         let Verdict::To(next) = dialog.judge(dialog.role.peer(), Signal::Lost) else { return };
+        dialog.was_stopped = dialog.is_stopped();
         dialog.phase = next;
         dialog.owed_acks.clear();
         self.settle(id, Outcome::Disconnected(reason.clone()));
