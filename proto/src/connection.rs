@@ -44,6 +44,8 @@ pub struct Connection {
     pub(crate) ours: Identity,
     pub(crate) peer: Option<Box<Identity>>,
     pub(crate) status: Status,
+    /// The next frame may be a `SpawnSpec`.
+    pub(crate) awaits_spawn_spec: bool,
     pub(crate) receive: Receive,
     pub(crate) outbox: Outbox,
     pub(crate) table: Table,
@@ -82,8 +84,8 @@ pub struct Connection {
 pub(crate) enum Status {
     /// The peer's `Aid` has not come.
     Handshake,
-    /// Dialogs may be opened. `fresh`: no frame was taken since the `Aid`.
-    Open { fresh: bool },
+    /// Dialogs may be opened.
+    Open,
     /// Ending in order: dialogs end, none begin.
     Closing,
     /// Over.
@@ -143,6 +145,7 @@ impl Connection {
             ours,
             peer: None,
             status: Status::Handshake,
+            awaits_spawn_spec: false,
             outbox,
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
@@ -212,7 +215,7 @@ impl Connection {
     pub const fn close_reason(&self) -> Option<&CloseReason> {
         match &self.status {
             Status::Closed(reason) => Some(reason),
-            Status::Handshake | Status::Open { .. } | Status::Closing => None,
+            Status::Handshake | Status::Open | Status::Closing => None,
         }
     }
 
@@ -269,7 +272,7 @@ impl Connection {
         if self.outbox.unwritten() <= self.config.outbox_bytes {
             self.owed_replies = 0;
         }
-        if self.outbox.unwritten() == 0 {
+        if self.outbox.unwritten() == 0 || self.is_closed() {
             self.timers.write_stall = None;
         } else if len > 0 || self.timers.write_stall.is_none() {
             self.timers.write_stall = Some(self.now.saturating_add(self.config.write_stall_timeout));

@@ -1,6 +1,7 @@
 //! Frames in: what each one means to the connection or to its dialog.
 
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use core::mem;
 
 use bytes::Bytes;
 
@@ -24,21 +25,14 @@ impl Connection {
             Ok(message) => message,
             Err(rejected) => return self.on_rejected(frame, rejected),
         };
+        let is_second = mem::take(&mut self.awaits_spawn_spec);
         match (&self.status, message) {
             (Status::Handshake, Message::Aid(peer)) => self.on_aid(peer),
             (Status::Handshake, other) => self.violated(PeerViolation::ExpectedAid(other.kind())),
-            (Status::Open { fresh: true }, Message::SpawnSpec(spec)) if self.config.spawned => {
-                self.status = Status::Open { fresh: false };
-                self.events.push_back(Event::SpawnSpec(spec));
-            }
+            (_, Message::SpawnSpec(spec)) if is_second => self.events.push_back(Event::SpawnSpec(spec)),
             (_, Message::Aid(_)) => self.violated(PeerViolation::Late(MsgKind::Aid)),
             (_, Message::SpawnSpec(_)) => self.violated(PeerViolation::Late(MsgKind::SpawnSpec)),
-            (_, message) => {
-                if self.status == (Status::Open { fresh: true }) {
-                    self.status = Status::Open { fresh: false };
-                }
-                self.dispatch(message);
-            }
+            (_, message) => self.dispatch(message),
         }
     }
 
@@ -69,7 +63,8 @@ impl Connection {
         if is_probe {
             return self.lose(CloseReason::Probe);
         }
-        self.status = Status::Open { fresh: true };
+        self.status = Status::Open;
+        self.awaits_spawn_spec = self.config.spawned;
         self.events.push_back(Event::Established { peer });
     }
 

@@ -39,7 +39,7 @@ impl Connection {
     pub fn open(&mut self, now: Instant, call: &Call) -> Result<DialogId, OpenError> {
         self.now = self.now.max(now);
         match self.status {
-            Status::Open { .. } => {}
+            Status::Open => {}
             Status::Handshake => return Err(OpenError::NotEstablished),
             Status::Closing | Status::Closed(_) => return Err(OpenError::Closed),
         }
@@ -121,7 +121,7 @@ impl Connection {
         match self.status {
             Status::Handshake => return self.lose(CloseReason::Local),
             Status::Closing | Status::Closed(_) => return,
-            Status::Open { .. } => self.status = Status::Closing,
+            Status::Open => self.status = Status::Closing,
         }
         self.timers.close = Some(deadline);
         self.cancel_children(&Canceller::Us);
