@@ -2,3 +2,4 @@
 
 pub mod pair;
 pub mod script;
+pub mod tally;

@@ -302,15 +302,15 @@ impl Shared {
 
 impl Link {
     /// The peer asks the whole actor to cancel.
-    pub(crate) fn cancel_actor(self: &Arc<Self>, id: DialogId) {
+    pub(crate) fn cancel_actor(&self, id: DialogId) {
         let requester = self.lock().conn.peer().map(|peer| peer.uid.clone());
         self.actor.cancel(&requester.map_or(Canceller::Us, Canceller::Actor));
-        let request = Dialog::opened(self, id);
-        // The connection may have gone meanwhile, and the request with it.
-        let _gone = request.act(|conn, id| conn.acknowledge(id));
+        self.act(Urgency::Now, |conn, now| {
+            // The connection may have gone meanwhile, and the request with it.
+            let _gone = conn.acknowledge(id);
+            conn.release(now, id);
+        });
         self.actor.shut_doors();
-        // The acknowledgement follows the last words of the tasks; letting go earlier would be a refusal.
-        let _acknowledged = request.outcome();
     }
 }
 

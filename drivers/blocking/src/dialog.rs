@@ -115,11 +115,7 @@ impl Dialog {
         self.wait(Urgency::Soon, |conn, id| match conn.take(id) {
             Ok(Take::Item(item)) => Some(Ok(Some(item))),
             Ok(Take::Pending) => None,
-            Ok(Take::End) => Some(match conn.dialog(id).and_then(|dialog| dialog.outcome()) {
-                // Nobody ended this stream: what was still to come is lost.
-                Some(Outcome::Disconnected(reason)) => Err(Error::Disconnected(reason.clone())),
-                _ => Ok(None),
-            }),
+            Ok(Take::End) => Some(Ok(None)),
             Ok(Take::Failed) => Some(Err(why(conn, id))),
             Err(misuse) => Some(Err(misuse.into())),
         })

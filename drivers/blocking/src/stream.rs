@@ -3,8 +3,6 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_proto::Misuse;
-
 use crate::convert;
 use crate::dialog::Dialog;
 use crate::error::Error;
@@ -24,11 +22,8 @@ pub struct MsgStream<'ctx> {
 
 impl<'ctx> MsgStream<'ctx> {
     pub(crate) fn open(dialog: &'ctx Dialog) -> Result<Self, Error> {
-        match dialog.act(|conn, id| conn.open_stream(id)) {
-            // What came before the end can still be received.
-            Ok(()) | Err(Misuse::Ended(_)) => Ok(Self { dialog }),
-            Err(misuse) => Err(misuse.into()),
-        }
+        dialog.act(|conn, id| conn.open_stream(id))?;
+        Ok(Self { dialog })
     }
 
     /// Waits for the next item. `None`: the stream has ended, and all its items were received.
