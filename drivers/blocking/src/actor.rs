@@ -18,10 +18,10 @@ use scipp_proto::{
 
 use crate::child::{ChildContext, Yielder};
 use crate::clock::now;
-use crate::dialog::Dialog;
+
 use crate::endpoint::{self, Endpoints, Path};
 use crate::error::{ConnectError, TaskError};
-use crate::link::Link;
+use crate::link::{Link, Urgency};
 use crate::listener::{Door, Listener, Welcome};
 use crate::portal::Portal;
 use crate::socket::{Socket, Waker};
