@@ -41,7 +41,7 @@ impl Link {
         state.leader = Leader::Reading;
         state.turns = state.turns.wrapping_add(1);
         state = self.flush(state);
-        if mem::take(&mut state.nudged) {
+        if mem::take(&mut state.nudged) || state.closed.is_some() {
             // What this thread waits for may have changed.
         } else if state.input.is_paused() && state.conn.wants_input() {
             state.feed();
@@ -67,7 +67,7 @@ impl Link {
         }
         if matches!(got, Ok(None)) {
             state = self.flush(state);
-            if mem::take(&mut state.nudged) {
+            if mem::take(&mut state.nudged) || state.closed.is_some() {
                 state.input.buffer = buffer;
                 return state;
             }
@@ -153,7 +153,9 @@ impl Link {
                 self.watch_out(state);
             }
         }
-        state.drain();
+        if state.drain() {
+            self.nudge(state);
+        }
     }
 
     fn tapped(&self, got: Got, buffer: &[u8]) -> Got {
