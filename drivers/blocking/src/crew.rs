@@ -17,8 +17,9 @@ use std::time::Duration;
 use scipp_proto::{CloseReason, DialogId, Report, Request};
 
 use crate::clock::now;
-use crate::link::{Held, Leader, Link, State, Urgency};
+use crate::link::{Link, Urgency};
 use crate::socket::{Interest, LINGER, park};
+use crate::state::{Held, Leader, State};
 
 /// Idle threads that a connection keeps for the next burst.
 const SPARE: usize = 2;
@@ -209,14 +210,14 @@ impl Link {
         self.socket.shutdown(Shutdown::Write);
         let deadline = now().saturating_add(FAREWELL);
         let mut scrap = [0; 4096];
-        loop {
+        while now() < deadline {
             match self.socket.read_now(&mut scrap) {
                 Ok(Some(0)) | Err(_) => return,
                 Ok(Some(_)) => {}
                 Ok(None) => {
-                    let rest = deadline.duration_since(now());
                     let interest = Interest { read: true, write: false };
-                    if rest.is_zero() || park(&self.socket, interest, &self.waker, Some(rest)).is_err() {
+                    let rest = deadline.duration_since(now());
+                    if park(&self.socket, interest, &self.waker, Some(rest)).is_err() {
                         return;
                     }
                 }

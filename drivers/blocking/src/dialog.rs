@@ -13,7 +13,8 @@ use scipp_proto::{
 
 use crate::clock::now;
 use crate::error::{Error, TaskError};
-use crate::link::{Link, Seat, Unmet, Urgency};
+use crate::link::{Link, Unmet, Urgency};
+use crate::state::Seat;
 
 /// How long each blocking call of a handle may take.
 #[derive(Debug, Default)]

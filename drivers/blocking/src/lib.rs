@@ -76,6 +76,7 @@ mod listener;
 mod portal;
 mod pump;
 mod socket;
+mod state;
 mod stream;
 mod tap;
 

@@ -7,8 +7,9 @@ use bytes::Buf;
 use scipp_proto::Instant;
 
 use crate::clock::now;
-use crate::link::{Held, Leader, Link, State};
+use crate::link::Link;
 use crate::socket::{Interest, LINGER, Readiness, park};
+use crate::state::{Held, Leader, State};
 
 /// What was read and the core did not take yet.
 #[derive(Debug)]
@@ -140,7 +141,10 @@ impl Link {
             Ok(Some(len)) => {
                 state.unsent.advance(len);
                 state.conn.handle_written(now(), len);
-                state.rouse_crowded();
+                // The leader may be one of those that wait for room.
+                if state.rouse_crowded() {
+                    self.nudge(state);
+                }
             }
             Ok(None) => {
                 state.stalled = true;

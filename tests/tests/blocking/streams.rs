@@ -74,6 +74,32 @@ fn reading_goes_on_while_writing_stalls() {
 }
 
 #[test]
+fn a_full_outbox_is_waited_for() {
+    let mut config = Config::default();
+    config.overrun = OverrunPolicy::Buffer(usize::MAX);
+    let counts = |ctx: ChildContext, _: NoArgs| {
+        ctx.started(&())?;
+        Ok::<_, Error>(ctx.open_stream()?.items::<String>().filter_map(Result::ok).count())
+    };
+    let build = || {
+        let mut narrow = Config::default();
+        narrow.outbox_bytes = 1000;
+        let server = Actor::builder("server").config(config.clone()).context(PATH, counts);
+        (server, Actor::builder("client").config(narrow))
+    };
+    on_each_transport(build, |pair| {
+        let ((), ending) = pair
+            .portal
+            .open_context(PATH, &NoArgs {}, |ctx, (): ()| {
+                let (stream, item) = (ctx.open_stream()?, "x".repeat(700));
+                (0..1000).try_for_each(|_| stream.feed(&item))
+            })
+            .unwrap();
+        assert_eq!(ending.returned(), Ok(1000_usize));
+    });
+}
+
+#[test]
 fn paused_reading_goes_on_when_items_are_received() {
     let mut config = Config::default();
     config.overrun = OverrunPolicy::Pause;
