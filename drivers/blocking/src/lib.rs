@@ -6,39 +6,34 @@
 //! this crate or a Python process using tractor: it makes no difference here.
 //!
 //! ```
-//! use scipp_blocking::{Actor, Address, ChildContext, Error, MsgStream};
-//! use std::collections::HashMap;
+//! use scipp_blocking::{Actor, Address, ChildContext, Error};
+//! use std::{collections::HashMap, thread};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let server = Actor::builder("server")
-//!         .function(("math", "add"), |args: HashMap<String, i64>| Ok::<i64, Error>(args.values().sum()))
-//!         .context(("math", "running_sum"), |ctx: ChildContext, args: HashMap<String, i64>| {
-//!             ctx.started("ready")?;
-//!             let (mut sum, stream) = (args["start"], ctx.open_stream()?);
-//!             while let Some(item) = stream.receive::<i64>()? {
-//!                 sum += item;
-//!                 stream.send(&sum)?;
-//!             }
-//!             Ok::<i64, Error>(sum)
-//!         })
-//!         .build();
-//!     let listener = server.listen_tcp("127.0.0.1:0")?;
+//!     let add = |args: HashMap<String, i64>| Ok::<i64, Error>(args.values().sum());
+//!     let sum = |ctx: ChildContext, args: HashMap<String, i64>| {
+//!         ctx.started("ready")?;
+//!         let (mut sum, stream) = (args["start"], ctx.open_stream()?);
+//!         while let Some(item) = stream.receive::<i64>()? {
+//!             sum += item;
+//!             stream.send(&sum)?;
+//!         }
+//!         Ok::<i64, Error>(sum)
+//!     };
+//!     let server = Actor::builder("server").function(("math", "add"), add).context(("math", "sum"), sum);
+//!     let listener = server.build().listen_tcp("127.0.0.1:0")?;
 //!     let Address::Tcp(addr) = listener.local_addr()? else { unreachable!() };
-//!     let serving = std::thread::spawn({ let listener = listener.clone(); move || listener.serve() });
+//!     thread::spawn(move || listener.serve());
 //!
 //!     let portal = Actor::builder("client").build().connect_tcp(addr)?;
 //!     assert_eq!(portal.call::<_, i64>(("math", "add"), &HashMap::from([("a", 1), ("b", 2)]))?, 3);
 //!     let start = HashMap::from([("start", 10)]);
-//!     let (sums, ending) = portal.open_context(("math", "running_sum"), &start, |ctx, first: String| {
-//!         assert_eq!(first, "ready");
-//!         let stream: MsgStream<'_> = ctx.open_stream()?;
-//!         (1..=3).map(|item| { stream.send(&item)?; Ok(stream.receive::<i64>()?) }).collect::<Result<Vec<_>, Error>>()
+//!     let (sums, ending) = portal.open_context(("math", "sum"), &start, |ctx, _first: String| {
+//!         let stream = ctx.open_stream()?;
+//!         (1..=3).map(|n| { stream.send(&n)?; stream.receive::<i64>() }).collect::<Result<Vec<_>, Error>>()
 //!     })?;
-//!     assert_eq!(sums, [Some(11), Some(13), Some(16)]);
-//!     assert_eq!(ending.returned::<i64>()?, 16);
+//!     assert_eq!((sums, ending.returned::<i64>()?), (vec![Some(11), Some(13), Some(16)], 16));
 //!     portal.close();
-//!     listener.stop();
-//!     serving.join().expect("the server ends in order");
 //!     Ok(())
 //! }
 //! ```
@@ -91,3 +86,8 @@ pub use portal::Portal;
 pub use scipp_proto as proto;
 pub use stream::MsgStream;
 pub use tap::{Direction, Tap, TappedFrame};
+
+/// The example of the README, kept working.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

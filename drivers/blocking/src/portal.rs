@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_proto::{Call, CloseReason, Counters, Identity, Kind, Kwargs, Outcome, RuntimeEndpoint, Target};
+use scipp_proto::{Call, CloseReason, Counters, Identity, Kind, Outcome, RuntimeEndpoint, Target};
 
 use crate::clock::now;
 use crate::context::{Context, Ending, Items};
-use crate::convert;
+use crate::convert::{self, NoArgs};
 use crate::dialog::{Dialog, into_error};
 use crate::endpoint::Path;
 use crate::error::Error;
@@ -122,18 +122,32 @@ impl Portal {
         Ok((context, first))
     }
 
+    /// Asks the peer's runtime for something, a registry for an address, for example.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call). A Python actor that does not know the request dies of it: ask only what the
+    /// peer is known to answer.
+    pub fn request<A, R>(&self, endpoint: RuntimeEndpoint, args: &A) -> Result<R, Error>
+    where
+        A: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        let kwargs = convert::kwargs(args)?;
+        let call = Call { target: Target::Runtime(endpoint), kind: Kind::Function, kwargs };
+        match Dialog::open(&self.link, &call, self.timeout)?.outcome()? {
+            Outcome::Returned(Some(value)) => Ok(convert::value(&value)?),
+            outcome => Err(into_error(outcome)),
+        }
+    }
+
     /// Cancels the whole actor at the other end, and waits until it says so.
     ///
     /// # Errors
     ///
     /// Why it did not say so.
     pub fn cancel_actor(&self) -> Result<(), Error> {
-        let target = Target::Runtime(RuntimeEndpoint::Cancel);
-        let call = Call { target, kind: Kind::Function, kwargs: Kwargs::EMPTY };
-        match Dialog::open(&self.link, &call, self.timeout)?.outcome()? {
-            Outcome::Returned(_) => Ok(()),
-            outcome => Err(into_error(outcome)),
-        }
+        self.request::<_, bool>(RuntimeEndpoint::Cancel, &NoArgs {}).map(drop)
     }
 
     /// Ends the connection in order: what we opened and what runs here is cancelled, its ends are waited

@@ -1,9 +1,12 @@
 //! Functions and generators, in both roles.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
-use scipp_blocking::{Actor, Error, NoArgs, TaskError, Yielder};
+use scipp_blocking::proto::wire::{MsgKind, decode};
+use scipp_blocking::proto::{Config, Kwargs, Report, RuntimeEndpoint};
+use scipp_blocking::{Actor, Direction, Error, NoArgs, TappedFrame, TaskError, Yielder};
 use serde::{Deserialize, Serialize};
 
 use crate::rig::{Wire, on_each_transport, remote, with_server};
@@ -209,4 +212,46 @@ fn blocked_bodies_do_not_hold_up_others() {
             });
         },
     );
+}
+
+#[test]
+fn a_request_to_the_runtime_is_answered_or_refused() {
+    let registry = |kwargs: &Kwargs| match kwargs.value("name") {
+        Some(name) => Ok(name),
+        None => Err(Report::new("TypeError", "name is missing")),
+    };
+    with_server(
+        |server| server.runtime(RuntimeEndpoint::FindActor, registry),
+        |pair| {
+            let args = HashMap::from([("name", "bob")]);
+            let found = pair.portal.request::<_, String>(RuntimeEndpoint::FindActor, &args);
+            assert_eq!(found.as_deref(), Ok("bob"));
+            let error = remote(pair.portal.request::<_, String>(RuntimeEndpoint::FindActor, &NoArgs {}));
+            assert_eq!(error.msg.boxed_type_str, "TypeError");
+            let error = remote(pair.portal.request::<_, String>(RuntimeEndpoint::GetRegistry, &NoArgs {}));
+            assert_eq!(error.msg.boxed_type_str, "RuntimeError");
+            assert!(error.msg.tb_str.contains("get_registry"), "{}", error.msg.tb_str);
+        },
+    );
+}
+
+#[test]
+fn a_tap_sees_every_frame_whole_and_in_order() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let build = || {
+        seen.lock().unwrap().clear();
+        let log = Arc::clone(&seen);
+        let tap = move |frame: &TappedFrame| {
+            let kind = decode(&frame.body, &Config::default().limits()).unwrap().kind();
+            log.lock().unwrap().push((frame.direction, kind));
+        };
+        (Actor::builder("server").function(("math", "add"), add), Actor::builder("client").tap(tap))
+    };
+    on_each_transport(build, |pair| {
+        let before = seen.lock().unwrap().len();
+        assert_eq!(pair.portal.call::<_, i64>(("math", "add"), &Add { a: 1, b: 1 }), Ok(2));
+        let seen = seen.lock().unwrap().split_off(before);
+        let (out, answer) = (Direction::Out, Direction::In);
+        assert_eq!(seen, [(out, MsgKind::Start), (answer, MsgKind::StartAck), (answer, MsgKind::Return)]);
+    });
 }

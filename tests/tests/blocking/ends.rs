@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 
@@ -125,14 +126,18 @@ fn the_last_handle_closes_the_connection() {
     );
 }
 
-/// What a server does about `bytes` from a stranger: it hangs up.
+/// Sends `bytes` to a server from a stranger, and waits until it hangs up.
 fn assert_hung_up(addr: &Address, bytes: &[u8]) {
-    let Address::Tcp(addr) = addr else { return };
-    let mut stranger = TcpStream::connect(addr).unwrap();
-    // It may hang up before it has read everything.
-    let _hung_up = stranger.write_all(bytes);
-    let mut answer = Vec::new();
-    let _reset = stranger.read_to_end(&mut answer);
+    fn hear_out(mut stranger: impl Read + Write, bytes: &[u8]) {
+        // It may hang up, and reset the connection, before it has read everything.
+        let _hung_up = stranger.write_all(bytes);
+        let _reset = stranger.read_to_end(&mut Vec::new());
+    }
+    match addr {
+        Address::Tcp(addr) => hear_out(TcpStream::connect(addr).unwrap(), bytes),
+        Address::Unix(path) => hear_out(UnixStream::connect(path).unwrap(), bytes),
+        other => panic!("no such transport: {other:?}"),
+    }
 }
 
 #[test]

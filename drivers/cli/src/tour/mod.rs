@@ -85,22 +85,10 @@ fn patient(portal: &Portal) -> Portal {
     portal.with_timeout(PATIENCE)
 }
 
+/// Prints one line a dialog. The tour failed if one of them is wrong.
 fn summarize(checked: &[Checked], took: Duration) -> ExitCode {
-    let width = |text: fn(&Checked) -> &str| checked.iter().map(|line| text(line).chars().count()).max();
-    let title = width(|line| line.title).unwrap_or_default();
-    let expected = width(|line| line.expected).unwrap_or_default();
-    let got = width(|line| &line.got).unwrap_or_default();
     println!("\n{}", Style::Title.paint("━━ summary "));
-    let head = format!("  {:title$}  {:4}  {:expected$}  {:got$}", "dialog", "over", "expected", "got");
-    println!("{}", Style::Dim.paint(head));
-    for line in checked {
-        let verdict = if line.is_ok() { Style::Good.paint("ok") } else { Style::Bad.paint("WRONG") };
-        let over = line.transport.to_string();
-        println!(
-            "  {:title$}  {over:4}  {:expected$}  {:got$}  {verdict}",
-            line.title, line.expected, line.got
-        );
-    }
+    println!("{}", table(checked));
     let wrong = checked.iter().filter(|line| !line.is_ok()).count();
     let verdict = format!("{} dialogs, {wrong} wrong, {:.1} s", checked.len(), took.as_secs_f64());
     if wrong == 0 {
@@ -109,5 +97,39 @@ fn summarize(checked: &[Checked], took: Duration) -> ExitCode {
     } else {
         println!("\n{}", Style::Bad.paint(verdict));
         ExitCode::FAILURE
+    }
+}
+
+fn table(checked: &[Checked]) -> String {
+    let width = |text: fn(&Checked) -> &str| checked.iter().map(|line| text(line).chars().count()).max();
+    let title = width(|line| line.title).unwrap_or_default();
+    let expected = width(|line| line.expected).unwrap_or_default();
+    let got = width(|line| &line.got).unwrap_or_default();
+    let head = format!("  {:title$}  over  {:expected$}  got", "dialog", "expected");
+    let mut lines = vec![Style::Dim.paint(head)];
+    for line in checked {
+        let verdict = if line.is_ok() { Style::Good.paint("ok") } else { Style::Bad.paint("WRONG") };
+        let over = line.transport.to_string();
+        let left = format!("  {:title$}  {over:4}  {:expected$}", line.title, line.expected);
+        lines.push(format!("{left}  {:got$}  {verdict}", line.got));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_wrong_outcome_fails_the_tour() {
+        let line = |got: &str| Checked {
+            title: "a call",
+            transport: Transport::Tcp,
+            expected: "returned 5",
+            got: got.to_owned(),
+        };
+        assert_eq!(summarize(&[line("returned 5")], Duration::ZERO), ExitCode::SUCCESS);
+        assert_eq!(summarize(&[line("returned 5"), line("returned 6")], Duration::ZERO), ExitCode::FAILURE);
+        assert!(table(&[line("returned 6")]).contains("WRONG"));
     }
 }
