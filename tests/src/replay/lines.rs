@@ -1,0 +1,251 @@
+//! Action lines without a frame: local acts, and observations to compare.
+
+use std::sync::Arc;
+
+use scipp_proto::wire::{ErrorMsg, Kind};
+use scipp_proto::{Failure, Misuse, Outcome, OverrunPolicy, Payload, Role, Take};
+use serde_json::Value;
+
+use super::acts::{is_about, is_cancellation};
+use super::rules::{self, Situation};
+use super::walk::{Difference, NOW, Walk};
+use crate::transcript::Act;
+use crate::value;
+
+/// Items beyond the window that a Python reader who allows overruns keeps.
+const OVERFLOW: usize = 616;
+
+impl Walk<'_> {
+    /// Does or checks what this line says.
+    ///
+    /// # Errors
+    ///
+    /// If the core does not do or see the same.
+    pub(super) fn act(&mut self, index: usize) -> Result<(), Difference> {
+        let seat = self.seat;
+        let act = &seat.acts[index];
+        let Some(cid) = &act.dialog else { return Ok(()) };
+        if let Err(what) = self.act_in(cid, act) {
+            self.explain_line(cid, act, what)?;
+        }
+        self.settle()?;
+        if act.action == "result" {
+            self.release(cid)?;
+        }
+        Ok(())
+    }
+
+    fn explain_line(&mut self, cid: &Arc<str>, act: &Act, what: String) -> Result<(), Difference> {
+        let difference = Difference { n: act.n, what: format!("{}: {what}", act.action), recorded: None, ours: None };
+        if !self.explaining {
+            return Err(difference);
+        }
+        let situation = Situation::of(self, Some(cid), None, None).at_line(act);
+        let Some(rule) = rules::for_line(&situation) else { return Err(difference) };
+        self.note_use(rule, Some(cid.clone()));
+        Ok(())
+    }
+
+    fn act_in(&mut self, cid: &Arc<str>, act: &Act) -> Result<(), String> {
+        let Some(id) = self.dialogs.get(cid).and_then(|dialog| dialog.id) else {
+            // Nothing of it ever reached this connection's core.
+            return if matches!(act.action.as_str(), "result" | "raise" | "task" | "open_context" | "call") {
+                Ok(())
+            } else {
+                Err("no such dialog here".to_owned())
+            };
+        };
+        match act.action.as_str() {
+            "opened" => {
+                let first = self.core.take_first(id).ok_or("no first value")?;
+                same(&act.value, &first)
+            }
+            "open_stream" => self.open_stream(cid, id, act),
+            "receive" => match self.core.take(id) {
+                Ok(Take::Item(item)) => same(&act.value, &item),
+                other => Err(format!("{other:?}")),
+            },
+            "eoc" => match self.core.take(id) {
+                Ok(Take::End) => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+            "stop" => tolerate_ended(self.core.stop(id)),
+            "cancel" => self.core.cancel(NOW, id).map_err(|misuse| misuse.to_string()),
+            "wait_for_result" | "result" => self.result(cid, act),
+            "return" | "raise" => self.silent_end(cid, act),
+            "error" => self.error(cid, act),
+            "send" => Ok(()),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_stream(&mut self, cid: &Arc<str>, id: scipp_proto::DialogId, act: &Act) -> Result<(), String> {
+        if let Some(facts) = self.facts(cid) {
+            if facts.opened_stream {
+                return match self.core.open_stream(id) {
+                    Err(Misuse::SecondStream | Misuse::Ended(_)) => Ok(()),
+                    other => Err(format!("a second stream: {other:?}")),
+                };
+            }
+            facts.opened_stream = true;
+        }
+        let opening = self.seat.acts.iter().chain(self.seat.owns.iter().filter_map(|own| own.act.as_ref()));
+        let allows_overruns = opening
+            .filter(|other| other.dialog.as_ref() == Some(cid) && other.n <= act.n)
+            .any(|other| {
+                let options = other.value.get("options").unwrap_or(&other.value);
+                options.get("allow_overruns") == Some(&Value::Bool(true))
+            });
+        tolerate_ended(self.core.open_stream(id))?;
+        if allows_overruns {
+            let window = self.core.config().inbox_items;
+            tolerate_ended(self.core.set_inbox(id, window, OverrunPolicy::Buffer(window + OVERFLOW)))?;
+        }
+        Ok(())
+    }
+
+    fn error(&mut self, cid: &Arc<str>, act: &Act) -> Result<(), String> {
+        let op = act.detail.get("op").and_then(Value::as_str).unwrap_or_default();
+        let Some(id) = self.dialogs.get(cid).and_then(|dialog| dialog.id) else { return Ok(()) };
+        let type_name = act.value.get("type").and_then(Value::as_str).unwrap_or_default();
+        if self.is_own_check(&act.value) {
+            // The application took an item and found it to be of the wrong type.
+            return match (op, self.core.take(id)) {
+                ("receive", Ok(Take::Item(_))) => Ok(()),
+                ("receive", other) => Err(format!("{other:?}")),
+                _ => Ok(()),
+            };
+        }
+        if act.value.get("boxed_type").is_some() && type_name != "MsgTypeError" && op != "send" {
+            let known = self.known_error(cid).ok_or("the core knows of no error")?;
+            return if is_about(&act.value, &known) { Ok(()) } else { self.foreign(cid, act) };
+        }
+        match (op, type_name) {
+            ("started", "RuntimeError") => match self.core.started(id, Payload::NIL) {
+                Err(_) => Ok(()),
+                Ok(()) => Err("the core takes a second first value".to_owned()),
+            },
+            ("send", "EndOfChannel" | "TransportClosed") => match self.core.send(id, Payload::NIL) {
+                Err(_) => Ok(()),
+                Ok(()) => Err("the core sends an item".to_owned()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a typed application made this error itself, from a value of the other side.
+    fn is_own_check(&self, value: &Value) -> bool {
+        let us = &self.seat.identity.uid;
+        let own_path = serde_json::json!([[us.name(), us.uuid()]]);
+        value.get("type").and_then(Value::as_str) == Some("MsgTypeError")
+            && value.get("relay_path") == Some(&own_path)
+    }
+
+    /// The error of this dialog as the core knows it.
+    fn known_error(&self, cid: &Arc<str>) -> Option<ErrorMsg> {
+        let view = self.view(cid)?;
+        match (view.outcome(), view.error()) {
+            (Some(Outcome::Failed(Failure::Remote(error))), _)
+            | (Some(Outcome::Cancelled { error: Some(error), .. }), _)
+            | (_, Some(Failure::Remote(error))) => Some(error.msg.clone()),
+            _ => None,
+        }
+    }
+
+    /// An error that passes through this dialog's block and came from another dialog.
+    fn foreign(&self, _cid: &Arc<str>, act: &Act) -> Result<(), String> {
+        let known = &self.seat.memory.errors;
+        if known.iter().any(|(when, error)| *when < act.n && is_about(&act.value, error)) {
+            Ok(())
+        } else {
+            Err("nobody sent this error".to_owned())
+        }
+    }
+
+    /// The outcome of our request, as its caller saw it.
+    fn result(&mut self, cid: &Arc<str>, act: &Act) -> Result<(), String> {
+        let view = self.view(cid).ok_or("no such dialog here")?;
+        let Some(outcome) = view.outcome() else { return Err("the dialog has not ended".to_owned()) };
+        let kind = view.kind();
+        let Some(error) = act.value.get("error") else {
+            return returned(kind, act.value.get("value").unwrap_or(&Value::Null), outcome);
+        };
+        let raised = act.value.get("raised") != Some(&Value::Bool(false));
+        if let Some(known) = self.known_error(cid) {
+            if error.get("boxed_type").is_some() && is_about(error, &known) {
+                return match (outcome, raised) {
+                    (Outcome::Failed(_), true) | (Outcome::Cancelled { .. }, false) => Ok(()),
+                    _ => Err(format!("{outcome:?}, but raised is {raised}")),
+                };
+            }
+        }
+        self.local_error(cid, act, error)
+    }
+
+    /// The caller's block ended by an error of its own, or one that came from elsewhere.
+    fn local_error(&self, cid: &Arc<str>, act: &Act, error: &Value) -> Result<(), String> {
+        let was_cancelled = self.plan(cid).is_some_and(|plan| plan.was_cancelled);
+        if error.get("boxed_type").is_some() && !self.is_own_check(error) {
+            self.foreign(cid, act)?;
+        }
+        if was_cancelled { Ok(()) } else { Err("ended by an error of the caller, without a cancel request".to_owned()) }
+    }
+
+    /// A task that ended without a frame.
+    fn silent_end(&mut self, cid: &Arc<str>, act: &Act) -> Result<(), String> {
+        let view = self.view(cid).ok_or("no such dialog here")?;
+        let id = view.id();
+        if view.role() == Role::Parent {
+            return Ok(());
+        }
+        if view.is_ended() {
+            return Err(format!("it had ended before: {:?}", view.outcome()));
+        }
+        if act.action == "raise" && is_cancellation(&act.value) {
+            if !view.must_unwind() {
+                self.cancel_children(None, act.n)?;
+            }
+            return self.core.unwound(id).map_err(|misuse| misuse.to_string());
+        }
+        Err("the task is over, but nothing was sent".to_owned())
+    }
+
+    /// The caller lets go.
+    fn release(&mut self, cid: &Arc<str>) -> Result<(), Difference> {
+        let Some(id) = self.dialogs.get(cid).and_then(|dialog| dialog.id) else { return Ok(()) };
+        let is_ended = self.view(cid).is_some_and(|view| view.is_ended());
+        let act_without_wait = !is_ended && self.used.last().is_some_and(|(rule, _)| *rule == "D2");
+        if act_without_wait {
+            return Ok(());
+        }
+        if let Some(facts) = self.facts(cid) {
+            facts.released = true;
+        }
+        self.core.release(NOW, id);
+        self.settle()
+    }
+}
+
+fn same(recorded: &Value, payload: &Payload) -> Result<(), String> {
+    if value::matches(recorded, payload.as_bytes()) {
+        Ok(())
+    } else {
+        Err(format!("another value: {:02x?}", payload.as_bytes()))
+    }
+}
+
+fn returned(kind: Kind, recorded: &Value, outcome: &Outcome) -> Result<(), String> {
+    match outcome {
+        Outcome::Returned(Some(value)) => same(recorded, value),
+        // A generator has no result; leaving it early is no error of the caller.
+        Outcome::Returned(None) | Outcome::Cancelled { .. } if kind == Kind::Generator && recorded.is_null() => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+fn tolerate_ended(result: Result<(), Misuse>) -> Result<(), String> {
+    match result {
+        Ok(()) | Err(Misuse::Ended(_)) => Ok(()),
+        Err(misuse) => Err(misuse.to_string()),
+    }
+}

@@ -1,0 +1,465 @@
+//! A core on its way through one end of a recorded connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use scipp_proto::wire::{self, Kind, Message, MsgKind};
+use scipp_proto::{CloseReason, Config, Connection, DialogId, DialogRef, Event, Instant, Kwargs};
+
+use super::rules::{self, Situation};
+use super::seat::{Arrival, Own, Plan, Seat, Step};
+use super::sent::{Body, Sent, split, text_payload};
+
+/// No deadline fires in a replay.
+pub const NOW: Instant = Instant::EPOCH;
+
+/// A difference between what was recorded and what the core does.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    /// Where in the recording.
+    pub n: u32,
+    /// What differs, in words.
+    pub what: String,
+    /// The next frame that was recorded.
+    pub recorded: Option<Sent>,
+    /// The frame of the core in its place.
+    pub ours: Option<Sent>,
+}
+
+/// What went over the wire in one dialog so far, as the core has seen it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts")]
+pub struct Facts {
+    /// We opened our end of the stream.
+    pub opened_stream: bool,
+    /// We sent `StartAck`.
+    pub accepted: bool,
+    /// `Started` went out or came in.
+    pub started: bool,
+    /// We sent `Stop`.
+    pub sent_stop: bool,
+    /// `Stop` came in.
+    pub took_stop: bool,
+    /// We sent a cancel request for it.
+    pub sent_cancel: bool,
+    /// A cancel request for it came in.
+    pub took_cancel: bool,
+    /// We told the peer that it sends too fast.
+    pub sent_notice: bool,
+    /// The peer told us that we send too fast.
+    pub took_notice: bool,
+    /// An `Error` came in.
+    pub took_error: bool,
+    /// The ending went out or came in.
+    pub ended: bool,
+    /// Our application let go of it.
+    pub released: bool,
+}
+
+/// One dialog on the way.
+#[derive(Debug, Clone)]
+pub struct Dialog {
+    /// The core's handle, once there is one.
+    pub id: Option<DialogId>,
+    /// What went over the wire.
+    pub facts: Facts,
+}
+
+/// A rule that was used: which, and for which dialog (none: for the connection).
+pub type Use = (&'static str, Option<Arc<str>>);
+
+/// A core on its way through one end of a recorded connection.
+#[derive(Debug, Clone)]
+pub struct Walk<'a> {
+    pub(super) seat: &'a Seat,
+    pub(super) core: Connection,
+    /// Next step.
+    pub(super) at: usize,
+    /// Arrivals handed to the core.
+    pub(super) taken: usize,
+    /// Arrivals that may be handed to the core.
+    pub(super) arrived: usize,
+    /// Frames of ours that were accounted for.
+    pub(super) matched: usize,
+    pub(super) dialogs: BTreeMap<Arc<str>, Dialog>,
+    /// Dialog ids of our own requests: the core's, and the recorded ones.
+    recorded_cids: BTreeMap<Arc<str>, Arc<str>>,
+    own_cids: BTreeMap<Arc<str>, Arc<str>>,
+    pub(super) used: Vec<Use>,
+    /// Acts that no line says.
+    pub(super) derived: usize,
+    pub(super) closed: Option<CloseReason>,
+    /// Whether differences are looked up in the rules.
+    pub(super) explaining: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// The start of the way.
+    pub fn new(seat: &'a Seat, mut config: Config) -> Self {
+        config.spawned = seat.is_spawned;
+        // Any seed will do: ids are compared by renaming.
+        let core = Connection::new(config, seat.identity.clone(), 0x5c1b_b0de, NOW);
+        let dialogs =
+            seat.dialogs.keys().map(|cid| (cid.clone(), Dialog { id: None, facts: Facts::default() }));
+        Self {
+            seat,
+            core,
+            at: 0,
+            taken: 0,
+            arrived: 0,
+            matched: 0,
+            dialogs: dialogs.collect(),
+            recorded_cids: BTreeMap::new(),
+            own_cids: BTreeMap::new(),
+            used: Vec::new(),
+            derived: 0,
+            closed: None,
+            explaining: false,
+        }
+    }
+
+    /// Everything that decides how the way goes on.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.at, self.taken, self.matched, self.closed.is_some()).hash(&mut hasher);
+        self.core.hash_state(&mut hasher);
+        for dialog in self.dialogs.values() {
+            dialog.facts.hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// What is to be done next.
+    pub fn step(&self) -> Option<Step> {
+        self.seat.steps.get(self.at).copied()
+    }
+
+    /// Place of the next step in the recording.
+    pub fn n(&self) -> u32 {
+        match self.step().or_else(|| self.seat.steps.last().copied()) {
+            Some(Step::Arrives(index)) => self.seat.arrivals[index].n,
+            Some(Step::Writes(index)) => self.seat.owns[index].n,
+            Some(Step::Acts(index)) => self.seat.acts[index].n,
+            None => 0,
+        }
+    }
+
+    /// The dialog with this recorded id.
+    pub fn facts(&mut self, cid: &Arc<str>) -> Option<&mut Facts> {
+        self.dialogs.get_mut(cid).map(|dialog| &mut dialog.facts)
+    }
+
+    /// The core's view of the dialog with this recorded id.
+    pub fn view(&self, cid: &Arc<str>) -> Option<DialogRef<'_>> {
+        self.core.dialog(self.dialogs.get(cid)?.id?)
+    }
+
+    /// A difference here.
+    pub fn differs(&self, what: impl Into<String>) -> Difference {
+        Difference { n: self.n(), what: what.into(), recorded: None, ours: None }
+    }
+
+    /// Whether something arrived that was not handed to the core.
+    pub fn has_pending(&self) -> bool {
+        self.taken < self.arrived
+    }
+
+    /// Hands the next arrival to the core.
+    ///
+    /// # Errors
+    ///
+    /// If the core says something that was not recorded.
+    pub fn take_arrival(&mut self) -> Result<(), Difference> {
+        let seat = self.seat;
+        let Some(arrival) = seat.arrivals.get(self.taken) else { return Ok(()) };
+        self.taken += 1;
+        match &arrival.what {
+            Arrival::Frame(bytes, sent) => {
+                if let Some(sent) = sent {
+                    self.note_arrival(sent);
+                }
+                let translated = sent.as_ref().and_then(|sent| self.translate(bytes, sent));
+                self.feed(translated.as_ref().unwrap_or(bytes))?;
+            }
+            Arrival::Eof => self.core.handle_eof(NOW),
+            Arrival::Reset => self.core.handle_reset(NOW),
+        }
+        self.settle()
+    }
+
+    fn feed(&mut self, bytes: &Bytes) -> Result<(), Difference> {
+        let mut rest = &bytes[..];
+        while !rest.is_empty() && self.closed.is_none() {
+            let taken = self.core.handle_input(NOW, rest);
+            rest = &rest[taken..];
+            let before = self.core.counters().frames_in;
+            self.settle()?;
+            if taken == 0 && self.core.counters().frames_in == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn note_arrival(&mut self, sent: &Sent) {
+        if let Some(target) = sent.opening().and_then(|opening| opening.cancelled()) {
+            if let Some(facts) = self.facts(&target) {
+                facts.took_cancel = true;
+            }
+        }
+        let Some(cid) = &sent.cid else { return };
+        let Some(plan) = self.seat.dialogs.get(cid) else { return };
+        let is_notice = sent.error().is_some_and(|error| {
+            error.boxed_type_str == "StreamOverrun" && error.sender.as_ref() == Some(&self.seat.identity.uid)
+        });
+        let Some(facts) = self.facts(cid) else { return };
+        match sent.body {
+            Body::Started(_) => facts.started = true,
+            Body::Stop => {
+                facts.took_stop = true;
+                facts.ended |= plan.kind == Kind::Generator && plan.role == scipp_proto::Role::Parent;
+            }
+            Body::Return(_) | Body::CancelAck(_) => facts.ended = true,
+            Body::Error(_) => {
+                facts.took_error = true;
+                facts.took_notice |= is_notice;
+                facts.ended |= plan.role == scipp_proto::Role::Parent && !is_notice;
+            }
+            _ => {}
+        }
+    }
+
+    /// The same frame with the dialog id that our core chose for this dialog.
+    fn translate(&self, bytes: &Bytes, sent: &Sent) -> Option<Bytes> {
+        let own = self.own_cids.get(sent.cid.as_ref()?)?;
+        let body = bytes.slice(wire::frame::PREFIX..);
+        let mut message = wire::decode(&body, &self.core.config().limits()).ok()?;
+        match &mut message {
+            Message::StartAck { cid, .. }
+            | Message::Started { cid, .. }
+            | Message::Yield { cid, .. }
+            | Message::Stop { cid }
+            | Message::Return { cid, .. }
+            | Message::CancelAck { cid, .. } => *cid = own,
+            Message::Error(error) => error.cid = Some(own.clone()),
+            Message::Aid(_) | Message::SpawnSpec(_) | Message::Start(_) => return None,
+        }
+        let mut out = BytesMut::new();
+        wire::encode(&message, &mut out);
+        Some(out.freeze())
+    }
+
+    /// Polls the core until it is quiet and accounts for all that it says.
+    ///
+    /// # Errors
+    ///
+    /// If it says something that was not recorded.
+    pub fn settle(&mut self) -> Result<(), Difference> {
+        while let Some(event) = self.core.poll_event() {
+            self.note_event(event)?;
+        }
+        while let Some(bytes) = self.core.poll_transmit() {
+            self.core.handle_written(NOW, bytes.len());
+            for frame in split(bytes) {
+                let sent = Sent::read(&frame)
+                    .ok_or_else(|| self.differs(format!("we sent what is no message: {frame:02x?}")))?;
+                self.account(sent)?;
+            }
+        }
+        while let Some(event) = self.core.poll_event() {
+            self.note_event(event)?;
+        }
+        Ok(())
+    }
+
+    fn note_event(&mut self, event: Event) -> Result<(), Difference> {
+        let written = |wanted: fn(&Body) -> bool| {
+            self.seat.arrivals.iter().find_map(|arrival| match &arrival.what {
+                Arrival::Frame(_, Some(sent)) if wanted(&sent.body) => Some(&sent.body),
+                _ => None,
+            })
+        };
+        match event {
+            Event::Established { peer } => {
+                if written(|body| matches!(body, Body::Aid(_))) != Some(&Body::Aid(peer)) {
+                    return Err(self.differs("the peer is not who its Aid says"));
+                }
+            }
+            Event::SpawnSpec(spec) => {
+                if written(|body| matches!(body, Body::SpawnSpec(_))) != Some(&Body::SpawnSpec(spec)) {
+                    return Err(self.differs("the SpawnSpec is not the one that was sent"));
+                }
+            }
+            Event::Opened { id, request } => {
+                if let Some(dialog) = self.dialogs.get_mut(&request.cid) {
+                    dialog.id = Some(id);
+                }
+            }
+            Event::ActorCancelRequested { id } => {
+                let cid: Option<Arc<str>> = self.core.dialog(id).map(|dialog| dialog.cid().into());
+                if let Some(dialog) = cid.and_then(|cid| self.dialogs.get_mut(&cid)) {
+                    dialog.id = Some(id);
+                }
+            }
+            Event::Closed { reason } => self.closed = Some(reason),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Our frame in the names of the recording.
+    fn renamed(&self, sent: &Sent) -> Sent {
+        let recorded = |cid: &Arc<str>| self.recorded_cids.get(cid).unwrap_or(cid).clone();
+        let mut sent = sent.clone();
+        sent.cid = sent.cid.as_ref().map(recorded);
+        if let Body::Start(opening) = &mut sent.body {
+            if let Some(target) = opening.cancelled() {
+                opening.kwargs = cancel_kwargs(&recorded(&target));
+            }
+        }
+        sent
+    }
+
+    /// Compares a frame of the core with the next recorded one.
+    fn account(&mut self, ours: Sent) -> Result<(), Difference> {
+        loop {
+            let recorded = self.seat.owns.get(self.matched);
+            let named = self.named_like(&ours, recorded);
+            if let Some(recorded) = recorded {
+                if named.clone().without_texts() == recorded.sent.clone().without_texts() {
+                    self.learn_cid(&ours, recorded);
+                    self.note_sent(&named);
+                    self.matched += 1;
+                    return Ok(());
+                }
+            }
+            let difference = Difference {
+                n: recorded.map_or_else(|| self.n(), |own| own.n),
+                what: "another frame than recorded".to_owned(),
+                recorded: recorded.map(|own| own.sent.clone()),
+                ours: Some(named.clone()),
+            };
+            if !self.explaining {
+                return Err(difference);
+            }
+            let about = named.opening().and_then(|opening| opening.cancelled()).or_else(|| named.cid.clone());
+            let situation = Situation::of(self, about.as_ref(), recorded.map(|own| &own.sent), Some(&named));
+            match rules::for_frame(&situation) {
+                Some((rule, rules::Effect::Extra)) => {
+                    self.note_use(rule, about);
+                    self.note_sent(&named);
+                    return Ok(());
+                }
+                Some((rule, rules::Effect::Replaced)) => {
+                    self.note_use(rule, about);
+                    if let Some(recorded) = recorded {
+                        self.learn_cid(&ours, recorded);
+                    }
+                    self.note_sent(&named);
+                    self.matched += 1;
+                    return Ok(());
+                }
+                None => return Err(difference),
+            }
+        }
+    }
+
+    /// Our frame with a new dialog id named as in the recorded one, if it can be that one.
+    fn named_like(&self, ours: &Sent, recorded: Option<&Own>) -> Sent {
+        let mut named = self.renamed(ours);
+        if let (Some(cid), Some(own)) = (&ours.cid, recorded) {
+            let is_new = ours.opening().is_some() && !self.recorded_cids.contains_key(cid);
+            if let (true, Some(theirs)) = (is_new && own.sent.opening().is_some(), &own.sent.cid) {
+                if !self.own_cids.contains_key(theirs) {
+                    named.cid = Some(theirs.clone());
+                }
+            }
+        }
+        named
+    }
+
+    fn learn_cid(&mut self, ours: &Sent, recorded: &Own) {
+        if ours.opening().is_some() {
+            if let (Some(own), Some(theirs)) = (&ours.cid, &recorded.sent.cid) {
+                self.recorded_cids.insert(own.clone(), theirs.clone());
+                self.own_cids.insert(theirs.clone(), own.clone());
+            }
+        }
+    }
+
+    fn note_sent(&mut self, sent: &Sent) {
+        if let Some(target) = sent.opening().and_then(|opening| opening.cancelled()) {
+            if let Some(facts) = self.facts(&target) {
+                facts.sent_cancel = true;
+            }
+        }
+        let Some(cid) = &sent.cid else { return };
+        let is_notice = self.seat.is_notice(sent);
+        let plan = self.seat.dialogs.get(cid);
+        let ends_by_stop = plan
+            .is_some_and(|plan| plan.kind == Kind::Generator && plan.role == scipp_proto::Role::Child);
+        let Some(facts) = self.facts(cid) else { return };
+        match sent.kind() {
+            MsgKind::StartAck => facts.accepted = true,
+            MsgKind::Started => facts.started = true,
+            MsgKind::Stop => {
+                facts.sent_stop = true;
+                facts.ended |= ends_by_stop;
+            }
+            MsgKind::Return | MsgKind::CancelAck => facts.ended = true,
+            MsgKind::Error => {
+                facts.sent_notice |= is_notice;
+                facts.ended |= !is_notice;
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes that a rule explains a difference of this dialog.
+    pub fn note_use(&mut self, rule: &'static str, cid: Option<Arc<str>>) {
+        self.used.push((rule, cid));
+    }
+
+    /// Accounts for a recorded frame of ours that the core does not send.
+    ///
+    /// # Errors
+    ///
+    /// If no rule explains it.
+    pub fn skip(&mut self, index: usize, why: &str) -> Result<(), Difference> {
+        let own = &self.seat.owns[index];
+        let difference = Difference {
+            n: own.n,
+            what: why.to_owned(),
+            recorded: Some(own.sent.clone()),
+            ours: None,
+        };
+        if !self.explaining {
+            return Err(difference);
+        }
+        let about = own.sent.opening().and_then(|opening| opening.cancelled()).or_else(|| own.sent.cid.clone());
+        let situation = Situation::of(self, about.as_ref(), Some(&own.sent), None);
+        let Some(rule) = rules::for_silence(&situation) else { return Err(difference) };
+        self.note_use(rule, about);
+        self.matched += 1;
+        Ok(())
+    }
+
+    /// What is known beforehand of the dialog with this recorded id.
+    pub fn plan(&self, cid: &Arc<str>) -> Option<&'a Plan> {
+        self.seat.dialogs.get(cid)
+    }
+
+    /// The rules used, and the dialogs they were used for.
+    pub fn explained(&self) -> BTreeSet<Arc<str>> {
+        self.used.iter().filter_map(|(_, cid)| cid.clone()).collect()
+    }
+}
+
+/// The arguments of a cancel request for `cid`.
+pub fn cancel_kwargs(cid: &str) -> Kwargs {
+    let mut bytes = BytesMut::from(&b"\x81\xa3cid"[..]);
+    bytes.extend_from_slice(text_payload(cid).as_bytes());
+    Kwargs::new(bytes.freeze()).unwrap_or(Kwargs::EMPTY)
+}
