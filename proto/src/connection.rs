@@ -1,16 +1,25 @@
-//! One connection to one peer.
+//! One connection to one peer: its parts, and what the outside world calls.
 
-use bytes::Bytes;
-use core::hash::Hasher;
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use core::mem;
 
+use bytes::{Bytes, BytesMut};
+
+use crate::cid::CidSource;
 use crate::config::Config;
-use crate::error::{CloseReason, Failure, Misuse, OpenError, RemoteError, SendError};
-use crate::event::{Call, Canceller, DialogId, Event, Outcome, Report, Take};
+use crate::counters::Counters;
+use crate::deadlines::Deadlines;
+use crate::dialog::Dialog;
+use crate::error::{CloseReason, Deadline, LimitKind};
+use crate::event::{DialogEvent, DialogId, Event};
 use crate::identity::Identity;
-use crate::payload::Payload;
-use crate::phase::{CancelPhase, Phase, Role, State};
+use crate::outbox::Outbox;
+use crate::phase::{Role, Signal};
+use crate::receive::Receive;
+use crate::table::Table;
 use crate::time::Instant;
-use crate::wire::{Kind, SpawnSpec};
+use crate::view::DialogRef;
+use crate::wire::Message;
 
 /// One connection to one peer: bytes in, events out; verbs in, bytes out. Does no I/O.
 ///
@@ -28,176 +37,447 @@ use crate::wire::{Kind, SpawnSpec};
 ///
 /// Frames are taken one at a time, when `poll_event` hands out their event, so the state never runs
 /// ahead of what the application has seen.
+///
+/// A clone is an independent connection in the same state, for tests and model checkers.
 #[derive(Debug, Clone)]
-pub struct Connection {}
+pub struct Connection {
+    pub(crate) config: Config,
+    pub(crate) ours: Identity,
+    pub(crate) peer: Option<Box<Identity>>,
+    pub(crate) status: Status,
+    pub(crate) receive: Receive,
+    pub(crate) outbox: Outbox,
+    pub(crate) table: Table,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) cids: CidSource,
+    /// Dialogs whose payloads may be slices of a receive buffer.
+    pub(crate) holding: Vec<DialogId>,
+    /// Where unread items go when the receive buffers turn; used in turn as well.
+    pub(crate) stores: [BytesMut; 2],
+    /// The latest time we were told.
+    pub(crate) now: Instant,
+    pub(crate) input_end: Option<InputEnd>,
+    pub(crate) timers: Timers,
+    /// Dialogs opened so far.
+    pub(crate) opened: u64,
+    /// Unreleased dialogs opened by the peer and by us.
+    pub(crate) live_peer: usize,
+    pub(crate) live_own: usize,
+    /// Dialogs of either role that have not ended.
+    pub(crate) running: usize,
+    /// Acknowledged actor cancels, to be answered once the other tasks have ended.
+    pub(crate) acknowledged: Vec<DialogId>,
+    /// Bytes of unread items.
+    pub(crate) inbox_bytes: usize,
+    /// Replies forced by the peer that wait behind a full outbox, and acknowledgements not yet due.
+    pub(crate) owed_replies: usize,
+    pub(crate) owed_acks: usize,
+    /// Frames for unknown dialogs, less the good ones since.
+    pub(crate) strays: u32,
+    pub(crate) counters: Counters,
+}
 
+/// Where the connection is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Status {
+    /// The peer's `Aid` has not come.
+    Handshake,
+    /// Dialogs may be opened. `fresh`: no frame was taken since the `Aid`.
+    Open { fresh: bool },
+    /// Ending in order: dialogs end, none begin.
+    Closing,
+    /// Over.
+    Closed(CloseReason),
+}
+
+/// How the peer's direction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum InputEnd {
+    Eof,
+    Reset,
+}
+
+/// Deadlines of the connection itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Timers {
+    pub(crate) handshake: Option<Instant>,
+    pub(crate) partial_frame: Option<Instant>,
+    pub(crate) write_stall: Option<Instant>,
+    pub(crate) pause: Option<Instant>,
+    pub(crate) close: Option<Instant>,
+}
+
+impl Timers {
+    pub(crate) fn all(&self) -> [(Option<Instant>, Deadline); 5] {
+        [
+            (self.handshake, Deadline::Handshake),
+            (self.partial_frame, Deadline::PartialFrame),
+            (self.write_stall, Deadline::WriteStall),
+            (self.pause, Deadline::Pause),
+            (self.close, Deadline::Close),
+        ]
+    }
+}
+
+/// Making and inspecting.
 impl Connection {
     /// A connection that has just been made, by either end. Our `Aid` is queued at once.
     ///
-    /// `seed` must be fresh for every connection of this actor: dialog ids and hash keys come from it.
-    pub fn new(config: Config, ours: Identity, seed: u64, now: Instant) -> Self { todo!() }
+    /// `seed` must be fresh for every connection of this actor, and unknown to the peer: dialog ids come
+    /// from its lower half, the keys of the index from its upper half. One seed replays one run exactly.
+    pub fn new(config: Config, ours: Identity, seed: u128, now: Instant) -> Self {
+        #[allow(clippy::cast_possible_truncation, reason = "the halves of the seed")]
+        let (low, high) = (seed as u64, (seed >> 64) as u64);
+        let mut outbox = Outbox::default();
+        // Names have no limit of their own on the way out; the peer's decoder is the judge.
+        let _ = outbox.push(&Message::Aid(Box::new(ours.clone())), usize::MAX);
+        Self {
+            receive: Receive::new(config.receive_buffer, config.max_frame),
+            table: Table::new(high, config.late_cids),
+            timers: Timers {
+                handshake: Some(now.saturating_add(config.handshake_timeout)),
+                ..Timers::default()
+            },
+            counters: Counters { frames_out: 1, ..Counters::default() },
+            config,
+            ours,
+            peer: None,
+            status: Status::Handshake,
+            outbox,
+            deadlines: Deadlines::default(),
+            events: VecDeque::new(),
+            cids: CidSource::new(low),
+            holding: Vec::new(),
+            stores: [BytesMut::new(), BytesMut::new()],
+            now,
+            input_end: None,
+            opened: 0,
+            live_peer: 0,
+            live_own: 0,
+            running: 0,
+            acknowledged: Vec::new(),
+            inbox_bytes: 0,
+            owed_replies: 0,
+            owed_acks: 0,
+            strays: 0,
+        }
+    }
 
-    // Inspect.
     /// What we say of ourselves.
-    pub fn identity(&self) -> &Identity { todo!() }
+    pub const fn identity(&self) -> &Identity {
+        &self.ours
+    }
+
     /// What the peer says of itself, once its `Aid` was taken.
-    pub fn peer(&self) -> Option<&Identity> { todo!() }
+    pub fn peer(&self) -> Option<&Identity> {
+        self.peer.as_deref()
+    }
+
     /// The limits and choices in force.
-    pub fn config(&self) -> &Config { todo!() }
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// A look at a dialog that was not released.
-    pub fn dialog(&self, id: DialogId) -> Option<DialogRef<'_>> { todo!() }
+    pub fn dialog(&self, id: DialogId) -> Option<DialogRef<'_>> {
+        let dialog = self.table.get(id).filter(|dialog| dialog.is_visible())?;
+        Some(DialogRef::new(id, dialog))
+    }
+
     /// All dialogs that were not released, in order of opening.
-    pub fn dialogs(&self) -> impl Iterator<Item = DialogRef<'_>> { core::iter::empty() }
+    pub fn dialogs(&self) -> impl Iterator<Item = DialogRef<'_>> {
+        self.table.ids().into_iter().filter_map(|id| self.dialog(id))
+    }
+
     /// Whether `handle_input` would take anything. False while the buffer is full of frames not yet
     /// polled, while reading is paused, and after the end.
-    pub fn wants_input(&self) -> bool { todo!() }
+    pub fn wants_input(&self) -> bool {
+        !self.is_closed()
+            && self.input_end.is_none()
+            && self.timers.pause.is_none()
+            && (self.receive.room() > 0 || self.receive.is_exhausted())
+    }
+
     /// Bytes queued or handed out, but not reported written.
-    pub fn unwritten(&self) -> usize { todo!() }
-    /// Why the connection is over, once `Closed` is due.
-    pub fn close_reason(&self) -> Option<&CloseReason> { todo!() }
+    pub fn unwritten(&self) -> usize {
+        self.outbox.unwritten()
+    }
+
+    /// Whether the connection is over. What is queued may still be written.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.status, Status::Closed(_))
+    }
+
+    /// Why the connection is over.
+    pub const fn close_reason(&self) -> Option<&CloseReason> {
+        match &self.status {
+            Status::Closed(reason) => Some(reason),
+            Status::Handshake | Status::Open { .. } | Status::Closing => None,
+        }
+    }
+
     /// What was counted so far.
-    pub fn counters(&self) -> &Counters { todo!() }
-    /// Bytes of memory this connection accounts for.
-    pub fn memory(&self) -> usize { todo!() }
-    /// Feeds every fact that can influence a later frame, event or verb to `hasher`: two connections
-    /// with equal hashes answer every further script alike. Deadlines count relative to each other.
-    pub fn hash_state(&self, hasher: &mut impl Hasher) { todo!() }
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
 
-    // What happened outside.
-    /// Bytes arrived. Takes at most what fits in the buffer and returns how much; drain, then offer
-    /// the rest again.
+    /// Bytes of memory this connection accounts for: buffers, records, unread items.
+    pub fn memory(&self) -> usize {
+        let dialogs = self.table.ids().into_iter().filter_map(|id| self.table.get(id));
+        let stores = self.stores.iter().fold(0_usize, |sum, store| sum.saturating_add(store.capacity()));
+        dialogs
+            .fold(stores, |sum, dialog| sum.saturating_add(dialog.memory()))
+            .saturating_add(self.receive.memory())
+            .saturating_add(self.outbox.unwritten())
+            .saturating_add(self.table.memory())
+    }
+}
+
+/// What happened outside.
+impl Connection {
+    /// Bytes arrived. Takes at most what fits in the buffer and returns how much; drain, then offer the
+    /// rest again. After the end of the connection nothing is taken.
     #[must_use = "bytes that were not taken must be offered again"]
-    pub fn handle_input(&mut self, now: Instant, input: &[u8]) -> usize { todo!() }
-    /// `len` bytes of what `poll_transmit` handed out went to the operating system.
-    pub fn handle_written(&mut self, now: Instant, len: usize) { todo!() }
+    pub fn handle_input(&mut self, now: Instant, input: &[u8]) -> usize {
+        self.advance_clock(now);
+        if self.is_closed() || self.input_end.is_some() {
+            return 0;
+        }
+        let mut taken = 0_usize;
+        while let Some(rest) = input.get(taken..).filter(|rest| !rest.is_empty()) {
+            if self.receive.is_exhausted() {
+                self.move_payloads();
+                self.receive.turn();
+            }
+            let pushed = self.receive.push(rest);
+            if pushed == 0 {
+                break;
+            }
+            taken = taken.saturating_add(pushed);
+        }
+        self.counters.bytes_in = self.counters.bytes_in.saturating_add(taken as u64);
+        self.arm_partial_frame();
+        taken
+    }
+
+    /// `len` bytes of what `poll_transmit` handed out went to the operating system. Call it also with 0
+    /// when nothing could be written: a stall is timed from the first call that leaves something unwritten.
+    pub fn handle_written(&mut self, now: Instant, len: usize) {
+        self.advance_clock(now);
+        self.outbox.written(len);
+        self.counters.bytes_out = self.counters.bytes_out.saturating_add(len as u64);
+        if self.outbox.unwritten() <= self.config.outbox_bytes {
+            self.owed_replies = 0;
+        }
+        if self.outbox.unwritten() == 0 {
+            self.timers.write_stall = None;
+        } else if len > 0 || self.timers.write_stall.is_none() {
+            self.timers.write_stall = Some(self.now.saturating_add(self.config.write_stall_timeout));
+        }
+        self.finish_closing();
+    }
+
     /// The peer ended its direction. Takes effect after the frames that came before.
-    pub fn handle_eof(&mut self, now: Instant) { todo!() }
+    pub fn handle_eof(&mut self, now: Instant) {
+        self.advance_clock(now);
+        self.input_end.get_or_insert(InputEnd::Eof);
+    }
+
     /// Reading or writing failed. Takes effect after the frames that came before.
-    pub fn handle_reset(&mut self, now: Instant) { todo!() }
+    pub fn handle_reset(&mut self, now: Instant) {
+        self.advance_clock(now);
+        self.input_end = Some(InputEnd::Reset);
+    }
+
     /// Time passed. Early or spurious calls do nothing.
-    pub fn handle_timeout(&mut self, now: Instant) { todo!() }
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance_clock(now);
+        if self.is_closed() {
+            return;
+        }
+        let now = self.now;
+        let due = |timer: Option<Instant>| timer.is_some_and(|at| at <= now);
+        if due(self.timers.pause) {
+            self.give_up_pausing();
+        }
+        if due(self.timers.close) {
+            return self.lose(CloseReason::Local);
+        }
+        let fatal = [
+            (self.timers.handshake, Deadline::Handshake),
+            (self.timers.partial_frame, Deadline::PartialFrame),
+            (self.timers.write_stall, Deadline::WriteStall),
+        ];
+        for (timer, deadline) in fatal {
+            if due(timer) {
+                return self.lose(CloseReason::TimedOut(deadline));
+            }
+        }
+        while let Some((id, deadline)) = self.deadlines.pop_due(self.now) {
+            self.expire(id, deadline);
+        }
+    }
 
-    // Verbs of the connection.
-    /// Sends a `SpawnSpec` to a process we spawned: the second frame, before any dialog.
-    pub fn spawn_spec(&mut self, spec: &SpawnSpec) -> Result<(), Misuse> { todo!() }
-    /// Opens a dialog; our role is parent. (Any `Call` to `Runtime(Cancel)` is an actor cancel.)
-    pub fn open(&mut self, now: Instant, call: &Call) -> Result<DialogId, OpenError> { todo!() }
-    /// Asks all running tasks of this connection's child-role dialogs to end in the name of `canceller`
-    /// (runtime requests such as the actor cancel itself excepted).
-    pub fn cancel_children(&mut self, canceller: Canceller) { todo!() }
-    /// Ends the connection in order: no new dialogs either way; cancels what we opened and what runs
-    /// here (in our own name), waits for the endings and the outbox, at most until `deadline`.
-    pub fn close(&mut self, now: Instant, deadline: Instant) { todo!() }
-    /// Ends the connection now: all dialogs end `Disconnected`, nothing more is sent than what is queued.
-    pub fn abort(&mut self) { todo!() }
+    fn expire(&mut self, id: DialogId, deadline: Deadline) {
+        let Some(dialog) = self.table.get_mut(id) else { return };
+        if deadline == Deadline::FinalFrame {
+            dialog.final_frame_due = None;
+            return self.end_unconfirmed(id);
+        }
+        dialog.cancel_ack_due = None;
+        self.notify(id, DialogEvent::Overdue(deadline));
+    }
 
-    // Verbs of one dialog. The first group is for the child.
-    /// Child: lets the requested task run: sends `StartAck(kind)`.
-    pub fn accept(&mut self, id: DialogId, kind: Kind) -> Result<(), Misuse> { todo!() }
-    /// Child: does not run it: sends `Error` in place of `StartAck`.
-    pub fn refuse(&mut self, id: DialogId, report: Report) -> Result<(), Misuse> { todo!() }
-    /// Child: sends the first value of a context.
-    pub fn started(&mut self, id: DialogId, value: Payload) -> Result<(), Misuse> { todo!() }
-    /// Child: the task returned. Sends `[Stop] Return` (generator: `Stop`). If its cancellation was
-    /// asked for, or an `Error` was received, it is as `unwound`.
-    pub fn finish(&mut self, id: DialogId, value: Payload) -> Result<(), Misuse> { todo!() }
-    /// Child: the task failed. Sends `[Stop] Error`.
-    pub fn fail(&mut self, id: DialogId, report: Report) -> Result<(), Misuse> { todo!() }
-    /// Child: the task failed with an error received on another dialog (of any connection).
-    pub fn relay(&mut self, id: DialogId, error: &RemoteError) -> Result<(), Misuse> { todo!() }
-    /// Child: the task is over because it was told to end. What told it decides the final frame: a
-    /// cancel request or `cancel_children` gives `Error(ContextCancelled)` with that canceller, our own
-    /// `cancel` one with ourselves, a received `Error` is relayed. (Generator: `Stop`.)
-    pub fn unwound(&mut self, id: DialogId) -> Result<(), Misuse> { todo!() }
-    /// Child of an actor cancel: everything is cancelled. Sends `CancelAck(true)` after the final frames
-    /// of the other child-role dialogs of this connection.
-    pub fn acknowledge(&mut self, id: DialogId) -> Result<(), Misuse> { todo!() }
+    fn advance_clock(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
 
-    // Both roles.
-    /// Opens the local end of the stream; sends nothing. Once per dialog; a child only after `started`.
-    pub fn open_stream(&mut self, id: DialogId) -> Result<(), Misuse> { todo!() }
-    /// Sends one item. The only verb that can find the outbox full.
-    pub fn send(&mut self, id: DialogId, item: Payload) -> Result<(), SendError> { todo!() }
-    /// The next unread item.
-    pub fn take(&mut self, id: DialogId) -> Result<Take, Misuse> { todo!() }
-    /// Unread items of a failed or ended dialog, one at a time.
-    pub fn take_unread(&mut self, id: DialogId) -> Option<Payload> { todo!() }
-    /// Parent: the first value, once.
-    pub fn take_first(&mut self, id: DialogId) -> Option<Payload> { todo!() }
-    /// Ends the stream. Sends `Stop` unless one went either way (or the dialog failed or ended).
-    /// Unread items are dropped and counted.
-    pub fn stop(&mut self, id: DialogId) -> Result<(), Misuse> { todo!() }
-    /// Parent: asks the remote task to end, once; repeated calls do nothing. Child: asks our own task to
-    /// end; call `unwound` when it has.
-    pub fn cancel(&mut self, now: Instant, id: DialogId) -> Result<(), Misuse> { todo!() }
-    /// Lets go of a dialog. Parent of a live one: cancels it and forgets it when it has ended. Child of
-    /// a live one: fails it (`Error(RuntimeError)`), or as `unwound` if it was told to end.
-    pub fn release(&mut self, now: Instant, id: DialogId) { todo!() }
-    /// Sets the window and the policy of one dialog's inbox.
-    pub fn set_inbox(&mut self, id: DialogId, items: usize, policy: crate::config::OverrunPolicy) -> Result<(), Misuse> { todo!() }
+    fn arm_partial_frame(&mut self) {
+        if !self.receive.has_partial_frame() {
+            self.timers.partial_frame = None;
+        } else if self.timers.partial_frame.is_none() {
+            self.timers.partial_frame = Some(self.now.saturating_add(self.config.partial_frame_timeout));
+        }
+    }
 
-    // What is to be done now.
+    /// Takes all payloads that are still unread out of the receive buffers, into one allocation.
+    fn move_payloads(&mut self) {
+        let [store, next] = &mut self.stores;
+        mem::swap(store, next);
+        store.clear();
+        if self.inbox_bytes > 0 && !store.try_reclaim(self.inbox_bytes) {
+            *store = BytesMut::with_capacity(self.inbox_bytes);
+        }
+        let table = &mut self.table;
+        self.holding.retain(|&id| {
+            let Some(dialog) = table.get_mut(id) else { return false };
+            dialog.move_payloads(store);
+            dialog.is_holding = dialog.holds_items();
+            dialog.is_holding
+        });
+        // What a backlog once needed is not kept after it.
+        for store in &mut self.stores {
+            if self.inbox_bytes == 0 && store.capacity() > self.config.receive_buffer {
+                *store = BytesMut::new();
+            }
+        }
+    }
+
+    fn give_up_pausing(&mut self) {
+        self.timers.pause = None;
+        for id in self.table.ids() {
+            if let Some(dialog) = self.table.get_mut(id) {
+                dialog.inbox.give_up_pausing();
+            }
+        }
+    }
+}
+
+/// What is to be done now.
+impl Connection {
     /// The next event, if any: takes frames until one makes an event.
-    #[must_use]
-    pub fn poll_event(&mut self) -> Option<Event> { todo!() }
+    #[must_use = "each event is reported once"]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            if self.is_closed() {
+                return None;
+            }
+            match self.receive.next_frame() {
+                Ok(Some(frame)) => {
+                    self.timers.partial_frame = None;
+                    self.take_frame(&frame);
+                    self.arm_partial_frame();
+                }
+                Ok(None) => self.take_input_end()?,
+                Err(long) => {
+                    self.lose(CloseReason::Limit(LimitKind::Frame { len: long.len, limit: long.limit }));
+                }
+            }
+        }
+    }
+
+    /// The peer's end of input, once all frames before it were taken.
+    fn take_input_end(&mut self) -> Option<()> {
+        let reason = match self.input_end? {
+            InputEnd::Reset => CloseReason::Reset,
+            InputEnd::Eof if self.receive.unread().is_empty() => CloseReason::Eof,
+            InputEnd::Eof => CloseReason::Truncated,
+        };
+        self.outbox.clear();
+        self.lose(reason);
+        Some(())
+    }
+
     /// Everything there is to write, whole frames only. Report progress by `handle_written`.
     #[must_use = "frames handed out and not written are lost"]
-    pub fn poll_transmit(&mut self) -> Option<Bytes> { todo!() }
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.outbox.take()
+    }
+
     /// When to call `handle_timeout`, and why. Never later than the last `now` while events are due.
-    pub fn poll_timeout(&self) -> Option<(Instant, crate::error::Deadline)> { todo!() }
+    pub fn poll_timeout(&self) -> Option<(Instant, Deadline)> {
+        if self.is_closed() {
+            return None;
+        }
+        let timers = self.timers.all().into_iter().filter_map(|(at, deadline)| Some((at?, deadline)));
+        timers.chain(self.deadlines.next()).min()
+    }
 }
 
-/// A look at one dialog.
-#[derive(Debug, Clone, Copy)]
-pub struct DialogRef<'a> { _x: &'a () }
+/// Between the parts.
+impl Connection {
+    /// Our uid as a value to put in messages.
+    pub(crate) fn us(&self) -> crate::identity::Uid {
+        self.ours.uid.clone()
+    }
 
-impl<'a> DialogRef<'a> {
-    /// Its handle.
-    pub fn id(&self) -> DialogId { todo!() }
-    /// Its id on the wire.
-    pub fn cid(&self) -> &'a str { todo!() }
-    /// Our role.
-    pub fn role(&self) -> Role { todo!() }
-    /// Kind (a child learns it by `accept`).
-    pub fn kind(&self) -> Kind { todo!() }
-    /// Where it is on the wire.
-    pub fn phase(&self) -> Phase { todo!() }
-    /// The reference's word for where our side is.
-    pub fn state(&self) -> State { todo!() }
-    /// Our cancel request (parent).
-    pub fn cancel_phase(&self) -> CancelPhase { todo!() }
-    /// Child: whether the task was told to end (by a request, by ourselves, or by a received error).
-    pub fn must_unwind(&self) -> bool { todo!() }
-    /// Who cancelled it, as far as known: child, the requester; parent, what the final error says.
-    pub fn canceller(&self) -> Option<&'a crate::identity::Uid> { todo!() }
-    /// Why it failed, possibly before it ended.
-    pub fn error(&self) -> Option<&'a Failure> { todo!() }
-    /// How it ended.
-    pub fn outcome(&self) -> Option<&'a Outcome> { todo!() }
-    /// Whether it has ended.
-    pub fn is_ended(&self) -> bool { todo!() }
-    /// Unread items.
-    pub fn unread(&self) -> usize { todo!() }
-    /// Items dropped unread: by overruns, by `stop`, after the stream's end.
-    pub fn dropped(&self) -> u64 { todo!() }
-    /// Whether the first value is there.
-    pub fn has_first(&self) -> bool { todo!() }
-    /// Whether the peer (or the ending) ended the stream's receiving side.
-    pub fn is_stopped_by_peer(&self) -> bool { todo!() }
-}
+    /// The peer's uid; our own before the handshake, when it is not needed.
+    pub(crate) fn peer_uid(&self) -> crate::identity::Uid {
+        self.peer.as_ref().map_or_else(|| self.us(), |peer| peer.uid.clone())
+    }
 
-/// What a connection counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs, reason = "filled in below")]
-pub struct Counters {
-    pub frames_in: u64,
-    pub frames_out: u64,
-    pub bytes_in: u64,
-    pub bytes_out: u64,
-    pub malformed: u64,
-    pub strays: u64,
-    pub late: u64,
-    pub crossed: u64,
-    pub overruns: u64,
-    pub refused: u64,
+    /// Queues a small frame of ours, or a reply the peer has a right to.
+    pub(crate) fn emit(&mut self, message: &Message<'_>) {
+        if !self.is_closed() && self.outbox.push(message, usize::MAX).is_ok() {
+            self.counters.frames_out = self.counters.frames_out.saturating_add(1);
+        }
+    }
+
+    /// Queues a reply that the peer forced. One that does not read is not served without end.
+    pub(crate) fn emit_reply(&mut self, message: &Message<'_>) {
+        self.emit(message);
+        if self.outbox.unwritten() > self.config.outbox_bytes {
+            self.owed_replies = self.owed_replies.saturating_add(1);
+            if self.owed_replies > self.config.max_owed {
+                self.lose(CloseReason::Limit(LimitKind::Owed));
+            }
+        }
+    }
+
+    /// Reports something about a dialog, unless the application let go of it.
+    pub(crate) fn notify(&mut self, id: DialogId, event: DialogEvent) {
+        if self.table.get(id).is_some_and(Dialog::is_visible) {
+            self.events.push_back(Event::Dialog { id, event });
+        }
+    }
+
+    /// The connection is over: every dialog ends, then the application is told why.
+    pub(crate) fn lose(&mut self, reason: CloseReason) {
+        if self.is_closed() {
+            return;
+        }
+        for id in self.table.ids() {
+            let role = self.table.get(id).map_or(Role::Child, |dialog| dialog.role);
+            self.end_lost(id, role, Signal::Lost, &reason);
+        }
+        self.status = Status::Closed(reason.clone());
+        self.timers = Timers::default();
+        self.deadlines.clear();
+        self.receive.clear();
+        self.events.push_back(Event::Closed { reason });
+    }
 }

@@ -1,6 +1,6 @@
 //! Errors by blame: the local caller, the peer, or the application over there.
 
-use alloc::sync::Arc;
+use alloc::{string::String, sync::Arc};
 
 use crate::identity::Uid;
 use crate::phase::{Role, Violation};
@@ -54,6 +54,9 @@ pub enum Misuse {
     /// The dialog has ended; nothing is sent any more.
     #[error("{0:?}: the dialog has ended")]
     Ended(Verb),
+    /// An item before `open_stream`.
+    #[error("the stream is not open")]
+    StreamNotOpen,
     /// A second stream on one dialog.
     #[error("a dialog has one stream; this one was opened before")]
     SecondStream,
@@ -70,6 +73,9 @@ pub enum Misuse {
         /// The limit in force.
         limit: usize,
     },
+    /// The connection is closing or closed.
+    #[error("{0:?}: the connection is closed")]
+    Closed(Verb),
     /// `SpawnSpec` is the second frame or none.
     #[error("SpawnSpec can only be the second frame")]
     LateSpawnSpec,
@@ -144,7 +150,7 @@ pub enum PeerViolation {
 }
 
 /// A failure of the application over there, as it arrived: data, not an error of ours.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RemoteError {
     /// The message.
     pub msg: ErrorMsg,
@@ -199,7 +205,7 @@ impl core::fmt::Display for RemoteError {
 impl core::error::Error for RemoteError {}
 
 /// Why a dialog failed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
     /// The other end said so.
@@ -208,6 +214,9 @@ pub enum Failure {
     /// The other end broke a rule of this dialog.
     #[error("{0}")]
     Violation(PeerViolation),
+    /// Our own task failed, and reported an error of this class.
+    #[error("failed with {0}")]
+    Reported(String),
 }
 
 /// A configured limit that was gone over.
@@ -252,7 +261,7 @@ pub enum Deadline {
 }
 
 /// Why a connection is over.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseReason {
     /// We closed it.

@@ -15,7 +15,7 @@ pub struct DialogId {
 }
 
 /// Something happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
     /// The peer's `Aid` was taken; dialogs can be opened.
@@ -80,7 +80,7 @@ pub enum DialogEvent {
 }
 
 /// What a peer asks for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Request {
     /// Dialog id as the peer wrote it.
     pub cid: Arc<str>,
@@ -164,7 +164,7 @@ impl RuntimeEndpoint {
 }
 
 /// What to open.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Call {
     /// What shall run over there. `Runtime(Cancel)` cancels the whole peer; its kind is `Function`.
     pub target: Target,
@@ -175,7 +175,7 @@ pub struct Call {
 }
 
 /// How a dialog ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
     /// With a result (none for generators; on the child's side the result is not kept).
@@ -194,7 +194,7 @@ pub enum Outcome {
 }
 
 /// What `take` gives.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Take {
     /// The next item.
     Item(Payload),
@@ -208,7 +208,7 @@ pub enum Take {
 }
 
 /// A failure of our own, to be reported to the parent.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Report {
     /// Bare class name, resolved by Python peers in builtins and a few modules.
     pub type_name: String,

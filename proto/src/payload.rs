@@ -3,15 +3,22 @@
 use bytes::Bytes;
 
 use crate::wire::DecodeError;
+use crate::wire::cursor::{Cursor, Token, one_value};
+
+/// Levels of nesting of what we emit, the message map counted.
+const MAX_DEPTH: usize = 512;
 
 /// One well-formed MessagePack value, unread.
 ///
-/// The form is checked once, when the payload is made: exactly one value, no reserved byte, no deeper
-/// than the limit. Texts inside are not checked for UTF-8. Cloning is cheap.
+/// The form is checked once, when the payload is made: exactly one value, no reserved byte, at most 511
+/// levels of containers (a frame has 512). Texts inside are not checked for UTF-8. Cloning is cheap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Payload(Bytes);
 
 impl Payload {
+    /// Levels of containers that a value may have: those of a frame less the message map.
+    pub const MAX_DEPTH: usize = MAX_DEPTH - 1;
+
     /// The value nil.
     pub const NIL: Self = Self(Bytes::from_static(&[0xc0]));
 
@@ -21,7 +28,8 @@ impl Payload {
     ///
     /// Says what is wrong and at which byte.
     pub fn new(bytes: Bytes) -> Result<Self, DecodeError> {
-        todo!("wire::cursor {bytes:?}")
+        one_value(&bytes, Self::MAX_DEPTH)?;
+        Ok(Self(bytes))
     }
 
     /// A payload whose form the decoder has already checked.
@@ -58,7 +66,9 @@ impl Kwargs {
     ///
     /// Says what is wrong and at which byte.
     pub fn new(bytes: Bytes) -> Result<Self, DecodeError> {
-        todo!("wire::cursor {bytes:?}")
+        one_value(&bytes, Payload::MAX_DEPTH)?;
+        Cursor::new(&bytes).raw_names("kwargs", Payload::MAX_DEPTH)?;
+        Ok(Self(bytes))
     }
 
     /// Arguments whose form the decoder has already checked.
@@ -73,11 +83,20 @@ impl Kwargs {
 
     /// The value of the argument `name`.
     pub fn value(&self, name: &str) -> Option<Payload> {
-        todo!("{name}")
+        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Payload)> {
-        core::iter::empty()
+        let mut cursor = Cursor::new(&self.0);
+        let entries = match cursor.token() {
+            Ok(Token::Map(entries)) => entries,
+            _ => 0,
+        };
+        (0..entries).map_while(move |_| {
+            let name = cursor.text("kwargs", usize::MAX).ok()?;
+            let value = cursor.raw(usize::MAX).ok()?;
+            Some((name, Payload(self.0.slice_ref(value))))
+        })
     }
 }

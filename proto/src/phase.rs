@@ -116,6 +116,83 @@ pub enum Verdict {
     Illegal(Violation),
 }
 
+/// Judges one move of a dialog: `from` sends `signal` while the dialog is in `phase`.
+///
+/// The one place where a phase follows from another. Before the child accepted, `kind` is the kind the
+/// parent expects.
+#[allow(clippy::wildcard_enum_match_arm, reason = "what is not listed is illegal")]
+pub const fn step(kind: Kind, phase: Phase, from: Role, signal: Signal) -> Verdict {
+    use End::{Disconnected, Failed, Returned};
+    use Half::{Open, Stopped};
+    use Kind::{Context, Function, Generator};
+    use Phase::{Accepted, Ended, Requested, Started};
+    use Role::{Child, Parent};
+    use Verdict::{Crossed, Illegal, To};
+
+    match (kind, phase, from, signal) {
+        // What comes after an ending passed it on the way. (D-1)
+        (_, Ended(_), _, _) => Crossed,
+
+        // What happens to the connection or instead of an ending. (D-20, D-22)
+        (_, _, _, Signal::Lost) => To(Ended(Disconnected)),
+        (_, _, Child, Signal::Unconfirmed) => To(Ended(End::Unconfirmed)),
+        (_, _, Child, Signal::Void) => To(Ended(Failed)),
+
+        // An error of the child ends, one of the parent does not: the child still answers. (D-4, D-5)
+        (_, _, Child, Signal::Error) => To(Ended(Failed)),
+        (_, _, Parent, Signal::Error | Signal::Notice) => To(phase),
+
+        // Accepting. (D-2)
+        (Function, Requested, Child, Signal::StartAck(Function)) => To(Accepted),
+        (Generator, Requested, Child, Signal::StartAck(Generator)) => {
+            To(Started { parent: Open, child: Open })
+        }
+        (Context, Requested, Child, Signal::StartAck(Context)) => To(Accepted),
+
+        // A function has a result.
+        (Function, Accepted, Child, Signal::Return) => To(Ended(Returned)),
+
+        // A generator yields until it stops; the parent may say that it has stopped listening. (D-9)
+        (Generator, Started { parent: Open, .. }, Child, Signal::Yield) => To(phase),
+        (Generator, Started { parent: Stopped, .. }, Child, Signal::Yield) => Crossed,
+        (Generator, Started { .. }, Child, Signal::Stop) => To(Ended(Returned)),
+        (Generator, Started { parent: Open, child }, Parent, Signal::Stop) => {
+            To(Started { parent: Stopped, child })
+        }
+        (Generator, Started { parent: Stopped, .. }, Parent, Signal::Stop) => Crossed,
+
+        // A context has a first value, a stream that its first `Stop` ends both ways, and a result. (D-3, D-7, D-8)
+        (Context, Accepted, Child, Signal::Started) => To(Started { parent: Open, child: Open }),
+        (Context, Started { parent: Open, child: Open }, _, Signal::Yield) => To(phase),
+        (Context, Started { parent: Open, child: Open }, Parent, Signal::Stop) => {
+            To(Started { parent: Stopped, child: Open })
+        }
+        (Context, Started { parent: Open, child: Open }, Child, Signal::Stop) => {
+            To(Started { parent: Open, child: Stopped })
+        }
+        (Context, Started { .. }, _, Signal::Yield | Signal::Stop) => Crossed,
+        (Context, Started { .. }, Child, Signal::Notice) => To(phase),
+        (Context, Started { .. }, Child, Signal::Return) => To(Ended(Returned)),
+
+        _ => Illegal(Violation { kind, phase, from, signal }),
+    }
+}
+
+impl Phase {
+    /// Whether the dialog is over.
+    pub const fn is_ended(self) -> bool {
+        matches!(self, Self::Ended(_))
+    }
+
+    /// Whether a `Stop` went either way.
+    pub const fn is_stopped(self) -> bool {
+        matches!(
+            self,
+            Self::Started { parent: Half::Stopped, .. } | Self::Started { child: Half::Stopped, .. }
+        )
+    }
+}
+
 /// A cancel request of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum CancelPhase {
@@ -126,6 +203,52 @@ pub enum CancelPhase {
     Requested,
     /// It was answered.
     Acked,
+}
+
+/// What moves a cancel request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CancelSignal {
+    /// We ask.
+    Request,
+    /// The answer is taken.
+    Ack,
+}
+
+/// Judges one move of a dialog's cancel request. `None`: nothing is sent, nothing changes.
+///
+/// At most one request a dialog, none once it has ended. (D-15)
+pub const fn cancel(phase: Phase, cancel: CancelPhase, signal: CancelSignal) -> Option<CancelPhase> {
+    match (cancel, signal) {
+        (CancelPhase::Idle, CancelSignal::Request) if !phase.is_ended() => Some(CancelPhase::Requested),
+        (CancelPhase::Requested, CancelSignal::Ack) => Some(CancelPhase::Acked),
+        (CancelPhase::Idle | CancelPhase::Requested | CancelPhase::Acked, _) => None,
+    }
+}
+
+/// The local end of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stream {
+    /// Not opened.
+    None,
+    /// Opened, and no `Stop` went either way.
+    Open,
+    /// Opened and over.
+    Closed,
+}
+
+/// What went wrong with a dialog, as one side sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Trouble {
+    /// Nothing.
+    None,
+    /// An error, of either end.
+    Error,
+    /// Cancelled by this side.
+    BySelf,
+    /// Cancelled by the other end, or through it.
+    ByPeer,
+    /// Cancelled with this whole actor.
+    ByActor,
 }
 
 /// The reference's words for where one side of a dialog is.
@@ -151,4 +274,48 @@ pub enum State {
     PeerCancelled,
     /// Cancelled with this whole actor.
     ActorCancelled,
+}
+
+impl State {
+    /// The word itself.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PreStarted => "pre-started",
+            Self::SyncingToChild => "syncing-to-child",
+            Self::Started => "started",
+            Self::Streaming => "streaming",
+            Self::StreamingFinished => "streaming-finished",
+            Self::ResultReturned => "result-returned",
+            Self::Errored => "errored",
+            Self::SelfCancelled => "self-cancelled",
+            Self::PeerCancelled => "peer-cancelled",
+            Self::ActorCancelled => "actor-cancelled",
+        }
+    }
+}
+
+impl core::fmt::Display for State {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The word for where one side of a dialog is. Total: there is no unknown state.
+pub const fn state(role: Role, phase: Phase, stream: Stream, trouble: Trouble) -> State {
+    match (trouble, phase, stream, role) {
+        (Trouble::BySelf, ..) => State::SelfCancelled,
+        (Trouble::ByPeer, ..) => State::PeerCancelled,
+        (Trouble::ByActor, ..) => State::ActorCancelled,
+        (Trouble::Error, ..) => State::Errored,
+        (Trouble::None, Phase::Ended(End::Returned), ..) => State::ResultReturned,
+        (Trouble::None, Phase::Ended(End::Failed | End::Disconnected), ..) => State::Errored,
+        (Trouble::None, Phase::Ended(End::Unconfirmed), ..) => State::SelfCancelled,
+        (Trouble::None, _, Stream::Open, _) => State::Streaming,
+        (Trouble::None, _, Stream::Closed, _) => State::StreamingFinished,
+        (Trouble::None, Phase::Started { .. }, Stream::None, _) => State::Started,
+        (Trouble::None, Phase::Requested | Phase::Accepted, Stream::None, Role::Child) => State::PreStarted,
+        (Trouble::None, Phase::Requested | Phase::Accepted, Stream::None, Role::Parent) => {
+            State::SyncingToChild
+        }
+    }
 }

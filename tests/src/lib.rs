@@ -1,7 +1,10 @@
-//! Conformance suite: the harness that the tests of this crate share.
+//! Harness of the conformance suite.
 //!
-//! [`transcript`] reads recordings of the Python reference, [`value`] compares their JSON with
-//! MessagePack, [`replay`] plays each end of each recorded connection again with the real core.
+//! [`pair`] puts two cores back to back. [`transcript`] reads recordings of the Python reference,
+//! [`value`] compares their JSON with MessagePack, [`replay`] plays each end of each recorded connection
+//! again with the real core.
 
+pub mod pair;
+pub mod replay;
 pub mod transcript;
 pub mod value;

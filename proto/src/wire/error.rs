@@ -12,7 +12,8 @@ pub struct DecodeError {
     /// The broken rule.
     #[source]
     pub what: What,
-    /// Offset in the frame body (the length prefix not counted) at which it was noticed.
+    /// Offset in the frame body (the length prefix not counted) of the first byte of the value that
+    /// breaks the rule: of the key if it is about a key, of the map if a key is missing.
     pub offset: usize,
 }
 
@@ -78,7 +79,13 @@ pub enum What {
     /// A key occurs twice.
     #[error("key {0} occurs twice")]
     Duplicate(&'static str),
-    /// A key of the message map is not a text.
+    /// A name occurs twice in a map of names.
+    #[error("{field}: a name occurs twice")]
+    DuplicateName {
+        /// The field, by its key.
+        field: &'static str,
+    },
+    /// A key of the message map, or of a map of names in it, is not a text.
     #[error("a key is not a text but {0}")]
     KeyType(&'static str),
     /// The body is a value other than a map.

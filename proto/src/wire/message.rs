@@ -64,7 +64,24 @@ impl MsgKind {
 
     /// The kind with this tag.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::from_tag(name.as_bytes())
+    }
+
+    /// The kind with these bytes as tag.
+    pub(crate) fn from_tag(tag: &[u8]) -> Option<Self> {
+        Some(match tag {
+            b"Aid" => Self::Aid,
+            b"SpawnSpec" => Self::SpawnSpec,
+            b"Start" => Self::Start,
+            b"StartAck" => Self::StartAck,
+            b"Started" => Self::Started,
+            b"Yield" => Self::Yield,
+            b"Stop" => Self::Stop,
+            b"Return" => Self::Return,
+            b"CancelAck" => Self::CancelAck,
+            b"Error" => Self::Error,
+            _ => return None,
+        })
     }
 
     /// Whether messages of this kind carry an application payload.
@@ -110,7 +127,7 @@ impl Kind {
 }
 
 /// One message. Texts of the hot kinds are borrowed from the frame, payloads are slices of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Message<'a> {
     /// See [`MsgKind::Aid`].
     Aid(Box<Identity>),
@@ -196,7 +213,7 @@ impl Message<'_> {
 }
 
 /// `Start`: opens a dialog.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Start<'a> {
     /// Dialog id, unique among all dialogs of the two actors.
     pub cid: &'a str,
@@ -218,7 +235,7 @@ pub struct Start<'a> {
 pub const ANY_PLD_SPEC: &str = "typing.Any";
 
 /// `Error`: failure of a dialog, as data.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ErrorMsg {
     /// Where the error arose.
     pub src_uid: Uid,
@@ -245,7 +262,7 @@ pub struct ErrorMsg {
 }
 
 /// `SpawnSpec`: what a spawning parent tells its child process.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SpawnSpec {
     /// How to import the parent's main module; a map, unread.
     pub parent_main_data: Payload,

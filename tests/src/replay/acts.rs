@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use scipp_proto::wire::{ErrorMsg, Kind};
 use scipp_proto::{
-    Call, Canceller, DialogId, Payload, RemoteError, Report, Role, RuntimeEndpoint, Target,
+    Call, Canceller, DialogId, Payload, RemoteError, Report, RuntimeEndpoint, Target,
 };
+use scipp_proto::phase::Role;
 use serde_json::Value;
 
 use super::seat::{Own, fits};
@@ -212,7 +213,7 @@ impl Walk<'_> {
                 None => Canceller::Us,
             },
         };
-        self.core.cancel_children(canceller);
+        self.core.cancel_children(&canceller);
         self.derived += 1;
         Ok(())
     }

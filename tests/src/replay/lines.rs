@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use scipp_proto::wire::{ErrorMsg, Kind};
-use scipp_proto::{Failure, Misuse, Outcome, OverrunPolicy, Payload, Role, Take};
+use scipp_proto::config::OverrunPolicy;
+use scipp_proto::phase::Role;
+use scipp_proto::{Failure, Misuse, Outcome, Payload, Take};
 use serde_json::Value;
 
 use super::acts::{is_about, is_cancellation};

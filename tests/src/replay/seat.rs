@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use scipp_proto::wire::{ErrorMsg, Kind, MsgKind};
-use scipp_proto::{Era, Identity, Role, Uid};
+use scipp_proto::phase::Role;
+use scipp_proto::{Era, Identity, Uid};
 
 use super::sent::{Body, Opening, Sent};
 use crate::transcript::{Act, Actor, Line, LinkEvent, Transcript};

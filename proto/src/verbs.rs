@@ -1,0 +1,345 @@
+//! What the application wants: verbs of the connection, of the parent, and of both roles.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use crate::config::OverrunPolicy;
+use crate::connection::{Connection, Status};
+use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
+use crate::error::{CloseReason, Deadline, Misuse, OpenError, SendError, Verb};
+use crate::event::{Call, Canceller, DialogId, RuntimeEndpoint, Take, Target};
+use crate::inbox::Inbox;
+use crate::outbox::FrameTooLong;
+use crate::payload::Payload;
+use crate::phase::{Phase, Role, Signal, Verdict};
+use crate::time::Instant;
+use crate::wire::{ANY_PLD_SPEC, Kind, Message, SpawnSpec, Start};
+
+/// Verbs of the connection.
+impl Connection {
+    /// Sends a `SpawnSpec` to a process we spawned: the second frame, before any dialog.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::LateSpawnSpec`] after any other frame; [`Misuse::TooLong`].
+    pub fn spawn_spec(&mut self, spec: &SpawnSpec) -> Result<(), Misuse> {
+        if self.is_closed() {
+            return Err(Misuse::Closed(Verb::SpawnSpec));
+        }
+        if self.counters.frames_out != 1 {
+            return Err(Misuse::LateSpawnSpec);
+        }
+        self.emit_payload(Verb::SpawnSpec, &Message::SpawnSpec(Box::new(spec.clone())))
+    }
+
+    /// Opens a dialog; our role is parent. A call of `Runtime(Cancel)` cancels the whole peer.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`]; nothing was sent.
+    pub fn open(&mut self, now: Instant, call: &Call) -> Result<DialogId, OpenError> {
+        self.now = self.now.max(now);
+        match self.status {
+            Status::Open { .. } => {}
+            Status::Handshake => return Err(OpenError::NotEstablished),
+            Status::Closing | Status::Closed(_) => return Err(OpenError::Closed),
+        }
+        if self.peer.as_ref().is_some_and(|peer| peer.uid == self.ours.uid) {
+            return Err(OpenError::OwnActor);
+        }
+        if self.live_own >= self.config.max_own_dialogs {
+            return Err(OpenError::TooMany(self.live_own));
+        }
+        let cid = self.cids.next();
+        self.send_start(&cid, call)?;
+        let inbox = Inbox::new(self.config.inbox_items, self.config.overrun);
+        let purpose = Purpose::from(&call.target);
+        let dialog = Dialog::new(cid, purpose, Role::Parent, call.kind, self.opened, inbox);
+        let id = self.table.insert(Box::new(dialog)).ok_or(OpenError::TooMany(self.live_own))?;
+        self.opened = self.opened.saturating_add(1);
+        self.live_own = self.live_own.saturating_add(1);
+        self.running = self.running.saturating_add(1);
+        if purpose == Purpose::Runtime(RuntimeEndpoint::Cancel) {
+            self.arm_actor_cancel_ack(id);
+        }
+        Ok(id)
+    }
+
+    fn send_start(&mut self, cid: &str, call: &Call) -> Result<(), OpenError> {
+        let (ns, func) = match &call.target {
+            Target::Function { ns, func } => (ns.as_str(), func.as_str()),
+            Target::Runtime(endpoint) => ("self", endpoint.name()),
+        };
+        let start = Start {
+            cid,
+            ns,
+            func,
+            kwargs: call.kwargs.clone(),
+            uid_name: self.ours.uid.name(),
+            uid_uuid: self.ours.uid.uuid(),
+            pld_spec: ANY_PLD_SPEC,
+        };
+        let limit = self.config.max_frame;
+        match self.outbox.push(&Message::Start(start), limit) {
+            Ok(_) => {
+                self.counters.frames_out = self.counters.frames_out.saturating_add(1);
+                Ok(())
+            }
+            Err(FrameTooLong(len)) => Err(OpenError::TooLong { len, limit }),
+        }
+    }
+
+    fn arm_actor_cancel_ack(&mut self, id: DialogId) {
+        let due = self.now.saturating_add(self.config.actor_cancel_ack_timeout);
+        if let Some(dialog) = self.table.get_mut(id) {
+            dialog.cancel_ack_due = Some(due);
+            self.deadlines.arm(due, id, Deadline::ActorCancelAck);
+        }
+    }
+
+    /// Asks all tasks that the peer started over this connection to end in the name of `canceller`.
+    /// Each is told by `CancelRequested`. Actor cancels themselves go on.
+    pub fn cancel_children(&mut self, canceller: &Canceller) {
+        let canceller = match canceller {
+            Canceller::Us => self.us(),
+            Canceller::Actor(uid) => uid.clone(),
+        };
+        for id in self.table.ids() {
+            if self.table.get(id).is_some_and(Dialog::is_running_task) {
+                let canceller = canceller.clone();
+                self.tell_to_unwind(
+                    id,
+                    Unwind::Cancelled { canceller, by: CancelledBy::Actor, path: Vec::new() },
+                );
+            }
+        }
+    }
+
+    /// Ends the connection in order: no new dialogs either way; asks what we opened and what runs here to
+    /// end, waits for the endings and for the outbox to be written, at most until `deadline`.
+    pub fn close(&mut self, now: Instant, deadline: Instant) {
+        self.now = self.now.max(now);
+        match self.status {
+            Status::Handshake => return self.lose(CloseReason::Local),
+            Status::Closing | Status::Closed(_) => return,
+            Status::Open { .. } => self.status = Status::Closing,
+        }
+        self.timers.close = Some(deadline);
+        self.cancel_children(&Canceller::Us);
+        for id in self.table.ids() {
+            self.request_cancel(id);
+        }
+        self.finish_closing();
+    }
+
+    /// Ends the connection now: all dialogs end `Disconnected`. What is queued may still be written.
+    pub fn abort(&mut self) {
+        self.lose(CloseReason::Local);
+    }
+
+    /// Lets go of a dialog. A live one is ended: a parent cancels it and forgets it when it has ended, a
+    /// child fails it (`RuntimeError`), or unwinds it if it was told to end.
+    pub fn release(&mut self, now: Instant, id: DialogId) {
+        self.now = self.now.max(now);
+        let Some(dialog) = self.table.get_mut(id).filter(|dialog| dialog.is_visible()) else { return };
+        dialog.is_released = true;
+        let (dropped, bytes) = dialog.inbox.clear();
+        dialog.dropped = dialog.dropped.saturating_add(dropped as u64);
+        dialog.first = None;
+        self.inbox_bytes = self.inbox_bytes.saturating_sub(bytes);
+        let (role, is_ended) = (dialog.role, dialog.is_ended());
+        match role {
+            _ if is_ended => self.forget(id),
+            Role::Parent => self.request_cancel(id),
+            Role::Child => self.abandon(id),
+        }
+        self.resume_reading();
+    }
+}
+
+/// Verbs of the parent, and of both roles.
+impl Connection {
+    /// Parent: asks the remote task to end, once; repeated calls do nothing. Child: our own task shall
+    /// end, in our own name; call `unwound` when it has.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::UnknownDialog`]. On an ended dialog it does nothing.
+    pub fn cancel(&mut self, now: Instant, id: DialogId) -> Result<(), Misuse> {
+        self.now = self.now.max(now);
+        let dialog = self.visible(id)?;
+        match dialog.role {
+            _ if dialog.is_ended() => {}
+            Role::Parent => self.request_cancel(id),
+            Role::Child => self.cancel_own_task(id),
+        }
+        Ok(())
+    }
+
+    /// Opens the local end of the stream of a context; sends nothing. Once per dialog.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`]; among others before `Started` and on an ended dialog.
+    pub fn open_stream(&mut self, id: DialogId) -> Result<(), Misuse> {
+        let dialog = self.visible_mut(id)?;
+        if dialog.stream_opened {
+            return Err(Misuse::SecondStream);
+        }
+        if dialog.is_ended() {
+            return Err(Misuse::Ended(Verb::OpenStream));
+        }
+        match (dialog.kind, dialog.judge(dialog.role, Signal::Yield)) {
+            (Kind::Context, Verdict::To(_) | Verdict::Crossed) => {
+                dialog.stream_opened = true;
+                Ok(())
+            }
+            (Kind::Function | Kind::Generator, _) => Err(Misuse::WrongTarget(Verb::OpenStream)),
+            (Kind::Context, Verdict::Illegal(violation)) => {
+                Err(Misuse::OutOfPhase { verb: Verb::OpenStream, violation })
+            }
+        }
+    }
+
+    /// Sends one item: of a context's stream, or of a generator. The only verb that can find the outbox
+    /// full.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`]; the item was not taken.
+    pub fn send(&mut self, id: DialogId, item: Payload) -> Result<(), SendError> {
+        let dialog = self.table.get(id).filter(|dialog| dialog.is_visible()).ok_or(Misuse::UnknownDialog)?;
+        if dialog.received_failure().is_some() {
+            return Err(SendError::Failed);
+        }
+        if dialog.kind == Kind::Context && !dialog.stream_opened && !dialog.is_ended() {
+            return Err(Misuse::StreamNotOpen.into());
+        }
+        match dialog.judge(dialog.role, Signal::Yield) {
+            Verdict::To(_) => {}
+            Verdict::Crossed => return Err(SendError::Ended),
+            Verdict::Illegal(violation) => {
+                return Err(Misuse::OutOfPhase { verb: Verb::Send, violation }.into());
+            }
+        }
+        if self.outbox.unwritten() >= self.config.outbox_bytes {
+            return Err(SendError::Full);
+        }
+        let limit = self.config.max_frame;
+        match self.outbox.push(&Message::Yield { cid: &dialog.cid, pld: item }, limit) {
+            Ok(_) => {
+                self.counters.frames_out = self.counters.frames_out.saturating_add(1);
+                Ok(())
+            }
+            Err(FrameTooLong(len)) => Err(Misuse::TooLong { verb: Verb::Send, len, limit }.into()),
+        }
+    }
+
+    /// The next unread item. After `Stop`, the result or a lost connection the unread items come first,
+    /// then [`Take::End`]; after an error or a cancellation [`Take::Failed`] comes first.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::UnknownDialog`].
+    pub fn take(&mut self, id: DialogId) -> Result<Take, Misuse> {
+        let dialog = self.visible_mut(id)?;
+        if dialog.fails_readers() {
+            return Ok(Take::Failed);
+        }
+        if let Some(item) = self.pop_item(id) {
+            return Ok(Take::Item(item));
+        }
+        let dialog = self.visible(id)?;
+        let is_over = dialog.is_ended() || dialog.is_stopped();
+        Ok(if is_over { Take::End } else { Take::Pending })
+    }
+
+    /// Unread items of a failed or ended dialog, oldest first, one at a time.
+    pub fn take_unread(&mut self, id: DialogId) -> Option<Payload> {
+        self.visible(id).ok()?;
+        self.pop_item(id)
+    }
+
+    /// Parent: the first value, once.
+    pub fn take_first(&mut self, id: DialogId) -> Option<Payload> {
+        self.visible_mut(id).ok()?.first.take()
+    }
+
+    fn pop_item(&mut self, id: DialogId) -> Option<Payload> {
+        let item = self.table.get_mut(id)?.inbox.pop()?;
+        self.inbox_bytes = self.inbox_bytes.saturating_sub(item.as_bytes().len());
+        self.resume_reading();
+        Some(item)
+    }
+
+    /// Ends the stream. Sends `Stop`, unless one went either way, the dialog failed, or it has ended.
+    /// Unread items are dropped and counted. (D-8)
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] before the stream was opened.
+    pub fn stop(&mut self, id: DialogId) -> Result<(), Misuse> {
+        let dialog = self.visible_mut(id)?;
+        if dialog.kind == Kind::Context && !dialog.stream_opened && !dialog.is_ended() {
+            return Err(Misuse::StreamNotOpen);
+        }
+        if dialog.kind == Kind::Generator && dialog.role == Role::Child {
+            return Err(Misuse::WrongTarget(Verb::Stop));
+        }
+        let failed = dialog.received_failure().is_some();
+        let next = match dialog.judge(dialog.role, Signal::Stop) {
+            Verdict::To(next) if !failed => Some(next),
+            Verdict::To(_) | Verdict::Crossed => None,
+            Verdict::Illegal(violation) => return Err(Misuse::OutOfPhase { verb: Verb::Stop, violation }),
+        };
+        if !failed {
+            let (dropped, bytes) = dialog.inbox.clear();
+            dialog.dropped = dialog.dropped.saturating_add(dropped as u64);
+            self.inbox_bytes = self.inbox_bytes.saturating_sub(bytes);
+            self.resume_reading();
+        }
+        if let Some(next) = next {
+            self.emit_stop(id, next);
+        }
+        Ok(())
+    }
+
+    /// Sets the window of one dialog's inbox, and what happens beyond it.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::UnknownDialog`].
+    pub fn set_inbox(&mut self, id: DialogId, items: usize, policy: OverrunPolicy) -> Result<(), Misuse> {
+        self.visible_mut(id)?.inbox.configure(items, policy);
+        Ok(())
+    }
+}
+
+/// What verbs share.
+impl Connection {
+    pub(crate) fn visible(&self, id: DialogId) -> Result<&Dialog, Misuse> {
+        self.table.get(id).filter(|dialog| dialog.is_visible()).ok_or(Misuse::UnknownDialog)
+    }
+
+    pub(crate) fn visible_mut(&mut self, id: DialogId) -> Result<&mut Dialog, Misuse> {
+        self.table.get_mut(id).filter(|dialog| dialog.is_visible()).ok_or(Misuse::UnknownDialog)
+    }
+
+    /// Queues a frame with a payload, if it is short enough.
+    pub(crate) fn emit_payload(&mut self, verb: Verb, message: &Message<'_>) -> Result<(), Misuse> {
+        let limit = self.config.max_frame;
+        match self.outbox.push(message, limit) {
+            Ok(_) => {
+                self.counters.frames_out = self.counters.frames_out.saturating_add(1);
+                Ok(())
+            }
+            Err(FrameTooLong(len)) => Err(Misuse::TooLong { verb, len, limit }),
+        }
+    }
+
+    pub(crate) fn emit_stop(&mut self, id: DialogId, next: Phase) {
+        let Some(dialog) = self.table.get_mut(id) else { return };
+        dialog.phase = next;
+        let cid = Arc::clone(&dialog.cid);
+        self.emit(&Message::Stop { cid: &cid });
+    }
+}
