@@ -6,26 +6,39 @@ use scipp_conformance::replay::report::Report;
 use scipp_conformance::transcript::{Directory, Transcript};
 use scipp_proto::Config;
 
+/// Does `work` on every item, on all processors.
+fn on_all<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let mut done = Vec::new();
+    std::thread::scope(|scope| {
+        let run = || {
+            let mut done = Vec::new();
+            while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                done.push(work(item));
+            }
+            done
+        };
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(run)).collect();
+        for thread in threads {
+            done.extend(thread.join().unwrap());
+        }
+    });
+    done
+}
+
 fn load(directory: &Directory) -> Vec<Transcript> {
-    directory.entries().iter().map(|entry| directory.load(entry).unwrap()).collect()
+    on_all(directory.entries(), |entry| directory.load(entry).unwrap())
 }
 
 fn replay(transcripts: &[Transcript], config: &Config) -> Report {
-    let next = AtomicUsize::new(0);
     let mut total = Report::default();
-    std::thread::scope(|scope| {
-        let work = || {
-            let mut report = Report::default();
-            while let Some(transcript) = transcripts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                report.add(transcript, config);
-            }
-            report
-        };
-        let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
-        for thread in threads {
-            total.merge(thread.join().unwrap());
-        }
+    let reports = on_all(transcripts, |transcript| {
+        let mut report = Report::default();
+        report.add(transcript, config);
+        report
     });
+    reports.into_iter().for_each(|report| total.merge(report));
     total
 }
 

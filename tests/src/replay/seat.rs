@@ -162,7 +162,7 @@ fn seat(
     other: &Actor,
     memory: Arc<Memory>,
 ) -> Seat {
-    let uid = |actor: &Actor| Uid::new(&*actor.uid.0, &*actor.uid.1);
+    let uid = |actor: &Actor| Uid::new(&*actor.uid.0, actor.uid.1.as_deref().unwrap_or_default());
     let mut identity = Identity::new(uid(actor));
     if transcript.header.era == "seed" {
         identity = Identity { era: Era::March2025, is_registrar: None, ..identity };

@@ -23,8 +23,8 @@ pub struct Header {
 /// A process that took part.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Actor {
-    /// Name and uuid.
-    pub uid: (String, String),
+    /// Name and uuid; a script may have no uuid.
+    pub uid: (String, Option<String>),
     /// What it was for.
     pub role: String,
     /// What lines call it, where its name is not unique.
