@@ -150,7 +150,11 @@ impl Pair {
         for side in Side::BOTH {
             let end = self.end_mut(side);
             end.incoming.clear();
-            if reset { end.conn.handle_reset(now) } else { end.conn.handle_eof(now) }
+            if reset {
+                end.conn.handle_reset(now)
+            } else {
+                end.conn.handle_eof(now)
+            }
             self.drain(side);
         }
     }

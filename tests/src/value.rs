@@ -38,6 +38,12 @@ pub fn matches(recorded: &Value, bytes: &[u8]) -> bool {
 fn alike(recorded: &Value, value: &Value) -> bool {
     match (recorded, value) {
         (Value::Object(left), _) if left.contains_key("$py") => true,
+        (Value::Object(left), Value::Object(right))
+            if left.contains_key("$ext") && left.contains_key("sha256") =>
+        {
+            left.get("$ext") == right.get("$ext")
+                && left.get("sha256") == right.get("hex").and_then(digest_of_hex).as_ref()
+        }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
                 && left.iter().all(|(key, one)| right.get(key).is_some_and(|other| alike(one, other)))
@@ -125,11 +131,7 @@ impl<'a> Reader<'a> {
     fn extension(&mut self, len: usize) -> Result<Value, NotOneValue> {
         let [code] = self.array()?;
         let (code, bytes) = (i8::from_be_bytes([code]), self.bytes(len)?);
-        Ok(if len > MAX_BIN {
-            json!({ "$ext": code, "len": len, "sha256": sha256(bytes) })
-        } else {
-            json!({ "$ext": code, "hex": hex(bytes) })
-        })
+        Ok(json!({ "$ext": code, "hex": hex(bytes) }))
     }
 
     fn map(&mut self, len: usize) -> Result<Value, NotOneValue> {
@@ -159,6 +161,16 @@ fn binary(bytes: &[u8]) -> Value {
 fn float(value: f64) -> Value {
     Number::from_f64(value)
         .map_or_else(|| json!({ "$float": value.to_string().to_lowercase() }), Value::Number)
+}
+
+fn digest_of_hex(text: &Value) -> Option<Value> {
+    let bytes: Option<Vec<u8>> = text
+        .as_str()?
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect();
+    Some(sha256(&bytes?).into())
 }
 
 fn sha256(bytes: &[u8]) -> String {

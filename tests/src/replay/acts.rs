@@ -3,11 +3,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use scipp_proto::wire::{ErrorMsg, Kind};
-use scipp_proto::{
-    Call, Canceller, DialogId, Payload, RemoteError, Report, RuntimeEndpoint, Target,
-};
 use scipp_proto::phase::Role;
+use scipp_proto::wire::{ErrorMsg, Kind};
+use scipp_proto::{Call, Canceller, DialogId, Payload, RemoteError, Report, RuntimeEndpoint, Target};
 use serde_json::Value;
 
 use super::seat::{Own, fits};
@@ -27,7 +25,9 @@ impl Walk<'_> {
         }
         let seat = self.seat;
         let own = &seat.owns[index];
-        if let (Some(act), Some(_)) = (&own.act, own.sent.payload()) {
+        if let (Some(act), Some(_)) =
+            (own.act.as_ref().filter(|act| act.action != "call"), own.sent.payload())
+        {
             if !fits(act, &own.sent) {
                 return Err(self.differs(format!("the frame does not carry what {} says", act.action)));
             }
@@ -49,7 +49,7 @@ impl Walk<'_> {
     fn perform(&mut self, own: &Own) -> Result<Verb, String> {
         let cid = own.sent.cid.as_ref();
         match &own.sent.body {
-            Body::Aid(_) | Body::CancelAck(_) if cid.is_none() => Ok(Verb::Automatic),
+            Body::Aid(_) => Ok(Verb::Automatic),
             Body::SpawnSpec(spec) => self.core.spawn_spec(spec).map_err(refused).map(derived),
             Body::Start(opening) => self.open(cid, opening),
             _ => {
@@ -92,18 +92,16 @@ impl Walk<'_> {
     }
 
     fn open(&mut self, cid: Option<&Arc<str>>, opening: &Opening) -> Result<Verb, String> {
-        if let Some(target) = opening.cancelled() {
-            // A request about a dialog that never was on this connection has no verb.
-            let id = self.dialogs.get(&target).and_then(|dialog| dialog.id).ok_or("no such dialog here")?;
+        let target =
+            opening.cancelled().and_then(|target| self.dialogs.get(&target)).and_then(|dialog| dialog.id);
+        if let Some(id) = target {
             return self.core.cancel(NOW, id).map_err(refused).map(derived);
         }
         let cid = cid.ok_or("a Start without a dialog")?;
         let kind = self.plan(cid).map_or(Kind::Function, |plan| plan.kind);
         let endpoint = RuntimeEndpoint::from_name(&opening.func).filter(|_| opening.ns == RUNTIME);
-        let target = endpoint.map_or_else(
-            || Target::function(opening.ns.as_str(), opening.func.as_str()),
-            Target::Runtime,
-        );
+        let target = endpoint
+            .map_or_else(|| Target::function(opening.ns.as_str(), opening.func.as_str()), Target::Runtime);
         let call = Call { target, kind, kwargs: opening.kwargs.clone() };
         let id = self.core.open(NOW, &call).map_err(refused)?;
         if let Some(dialog) = self.dialogs.get_mut(cid) {
@@ -130,11 +128,7 @@ impl Walk<'_> {
 
     fn end_generator(&mut self, id: DialogId, own: &Own) -> Result<Verb, String> {
         let was_cancelled = own.act.as_ref().is_some_and(|act| act.action == "raise");
-        if was_cancelled {
-            self.unwound(id, None, own.n)
-        } else {
-            self.return_value(id, &Payload::NIL)
-        }
+        if was_cancelled { self.unwound(id, None, own.n) } else { self.return_value(id, &Payload::NIL) }
     }
 
     /// As a driver does it: an endpoint that returns too early has failed.
@@ -156,6 +150,7 @@ impl Walk<'_> {
         }
         let us = &self.seat.identity.uid;
         let is_cancelled = match &own.act {
+            Some(act) if act.action == "return" => return self.return_value(id, &Payload::NIL),
             Some(act) => is_cancellation(&act.value),
             None => error.boxed_type_str == "ContextCancelled" && error.relay_path == [us.clone()],
         };
@@ -201,9 +196,8 @@ impl Walk<'_> {
         n: u32,
     ) -> Result<(), String> {
         let us = &self.seat.identity.uid;
-        let asked = |uid: &scipp_proto::Uid| {
-            self.seat.memory.cancels.iter().any(|(when, by)| *when < n && by == uid)
-        };
+        let asked =
+            |uid: &scipp_proto::Uid| self.seat.memory.cancels.iter().any(|(when, by)| *when < n && by == uid);
         let canceller = match canceller {
             Some(uid) if uid == us => Canceller::Us,
             Some(uid) if asked(uid) => Canceller::Actor(uid.clone()),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use scipp_proto::wire::{ErrorMsg, Kind};
 use scipp_proto::config::OverrunPolicy;
 use scipp_proto::phase::Role;
-use scipp_proto::{Failure, Misuse, Outcome, Payload, Take};
+use scipp_proto::wire::{ErrorMsg, Kind};
+use scipp_proto::{Failure, Misuse, Outcome, Payload, Report, Take};
 use serde_json::Value;
 
 use super::acts::{is_about, is_cancellation};
@@ -31,14 +31,15 @@ impl Walk<'_> {
             self.explain_line(cid, act, what)?;
         }
         self.settle()?;
-        if act.action == "result" {
+        if act.action == "result" && !is_unresolved(act) {
             self.release(cid)?;
         }
         Ok(())
     }
 
     fn explain_line(&mut self, cid: &Arc<str>, act: &Act, what: String) -> Result<(), Difference> {
-        let difference = Difference { n: act.n, what: format!("{}: {what}", act.action), recorded: None, ours: None };
+        let difference =
+            Difference { n: act.n, what: format!("{}: {what}", act.action), recorded: None, ours: None };
         if !self.explaining {
             return Err(difference);
         }
@@ -92,18 +93,30 @@ impl Walk<'_> {
             facts.opened_stream = true;
         }
         let opening = self.seat.acts.iter().chain(self.seat.owns.iter().filter_map(|own| own.act.as_ref()));
-        let allows_overruns = opening
-            .filter(|other| other.dialog.as_ref() == Some(cid) && other.n <= act.n)
-            .any(|other| {
+        let allows_overruns =
+            opening.filter(|other| other.dialog.as_ref() == Some(cid) && other.n <= act.n).any(|other| {
                 let options = other.value.get("options").unwrap_or(&other.value);
                 options.get("allow_overruns") == Some(&Value::Bool(true))
             });
-        tolerate_ended(self.core.open_stream(id))?;
+        match self.core.open_stream(id) {
+            Err(_) if self.failed_next(cid, act) => return Ok(()),
+            result => tolerate_ended(result)?,
+        }
         if allows_overruns {
             let window = self.core.config().inbox_items;
             tolerate_ended(self.core.set_inbox(id, window, OverrunPolicy::Buffer(window + OVERFLOW)))?;
         }
         Ok(())
+    }
+
+    /// Whether user code saw this very act fail.
+    fn failed_next(&self, cid: &Arc<str>, act: &Act) -> bool {
+        let next = self.seat.acts.iter().find(|other| other.n > act.n && other.dialog.as_ref() == Some(cid));
+        next.is_some_and(|next| {
+            next.action == "error"
+                && next.detail.get("op").and_then(Value::as_str) == Some(&act.action)
+                && next.value.get("type").and_then(Value::as_str) == Some("RuntimeError")
+        })
     }
 
     fn error(&mut self, cid: &Arc<str>, act: &Act) -> Result<(), String> {
@@ -118,7 +131,7 @@ impl Walk<'_> {
                 _ => Ok(()),
             };
         }
-        if act.value.get("boxed_type").is_some() && type_name != "MsgTypeError" && op != "send" {
+        if act.value.get("relay_path").is_some() && type_name != "MsgTypeError" && op != "send" {
             let known = self.known_error(cid).ok_or("the core knows of no error")?;
             return if is_about(&act.value, &known) { Ok(()) } else { self.foreign(cid, act) };
         }
@@ -167,14 +180,19 @@ impl Walk<'_> {
     /// The outcome of our request, as its caller saw it.
     fn result(&mut self, cid: &Arc<str>, act: &Act) -> Result<(), String> {
         let view = self.view(cid).ok_or("no such dialog here")?;
-        let Some(outcome) = view.outcome() else { return Err("the dialog has not ended".to_owned()) };
         let kind = view.kind();
+        let Some(outcome) = view.outcome() else {
+            return match act.value.get("error") {
+                Some(error) => self.local_error(cid, act, error),
+                None => Err("the dialog has not ended".to_owned()),
+            };
+        };
         let Some(error) = act.value.get("error") else {
             return returned(kind, act.value.get("value").unwrap_or(&Value::Null), outcome);
         };
         let raised = act.value.get("raised") != Some(&Value::Bool(false));
         if let Some(known) = self.known_error(cid) {
-            if error.get("boxed_type").is_some() && is_about(error, &known) {
+            if error.get("relay_path").is_some() && is_about(error, &known) {
                 return match (outcome, raised) {
                     (Outcome::Failed(_), true) | (Outcome::Cancelled { .. }, false) => Ok(()),
                     _ => Err(format!("{outcome:?}, but raised is {raised}")),
@@ -187,10 +205,14 @@ impl Walk<'_> {
     /// The caller's block ended by an error of its own, or one that came from elsewhere.
     fn local_error(&self, cid: &Arc<str>, act: &Act, error: &Value) -> Result<(), String> {
         let was_cancelled = self.plan(cid).is_some_and(|plan| plan.was_cancelled);
-        if error.get("boxed_type").is_some() && !self.is_own_check(error) {
+        if error.get("relay_path").is_some() && !self.is_own_check(error) {
             self.foreign(cid, act)?;
         }
-        if was_cancelled { Ok(()) } else { Err("ended by an error of the caller, without a cancel request".to_owned()) }
+        if was_cancelled {
+            Ok(())
+        } else {
+            Err("ended by an error of the caller, without a cancel request".to_owned())
+        }
     }
 
     /// A task that ended without a frame.
@@ -209,23 +231,27 @@ impl Walk<'_> {
             }
             return self.core.unwound(id).map_err(|misuse| misuse.to_string());
         }
+        if act.action == "raise" {
+            let type_name = act.value.get("type").and_then(Value::as_str).unwrap_or_default();
+            return self.core.fail(id, Report::new(type_name, "")).map_err(|misuse| misuse.to_string());
+        }
         Err("the task is over, but nothing was sent".to_owned())
     }
 
     /// The caller lets go.
     fn release(&mut self, cid: &Arc<str>) -> Result<(), Difference> {
         let Some(id) = self.dialogs.get(cid).and_then(|dialog| dialog.id) else { return Ok(()) };
-        let is_ended = self.view(cid).is_some_and(|view| view.is_ended());
-        let act_without_wait = !is_ended && self.used.last().is_some_and(|(rule, _)| *rule == "D2");
-        if act_without_wait {
-            return Ok(());
-        }
         if let Some(facts) = self.facts(cid) {
             facts.released = true;
         }
         self.core.release(NOW, id);
         self.settle()
     }
+}
+
+/// Whether the reference's caller left without an outcome while the dialog went on.
+pub(super) fn is_unresolved(act: &Act) -> bool {
+    act.action == "result" && act.value.get("value").is_some_and(|value| value.get("$py").is_some())
 }
 
 fn same(recorded: &Value, payload: &Payload) -> Result<(), String> {
@@ -240,7 +266,11 @@ fn returned(kind: Kind, recorded: &Value, outcome: &Outcome) -> Result<(), Strin
     match outcome {
         Outcome::Returned(Some(value)) => same(recorded, value),
         // A generator has no result; leaving it early is no error of the caller.
-        Outcome::Returned(None) | Outcome::Cancelled { .. } if kind == Kind::Generator && recorded.is_null() => Ok(()),
+        Outcome::Returned(None) | Outcome::Cancelled { .. }
+            if kind == Kind::Generator && recorded.is_null() =>
+        {
+            Ok(())
+        }
         other => Err(format!("{other:?}")),
     }
 }

@@ -23,9 +23,8 @@ const PATIENCE: usize = 4_000;
 /// The difference that was met latest, if no schedule and no rules explain them all.
 pub fn play<'a>(seat: &'a Seat, config: &Config, patience: Option<usize>) -> Result<Walk<'a>, Difference> {
     let start = Walk::new(seat, config.clone());
-    at_once(start.clone()).or_else(|difference| {
-        Search::new(start, difference, patience.unwrap_or(PATIENCE)).run()
-    })
+    at_once(start.clone())
+        .or_else(|difference| Search::new(start, difference, patience.unwrap_or(PATIENCE)).run())
 }
 
 /// Takes every arrival as soon as it was written.
@@ -104,14 +103,8 @@ impl Ord for Node<'_> {
 
 impl<'a> Search<'a> {
     fn new(start: Walk<'a>, latest: Difference, patience: usize) -> Self {
-        let mut search = Self {
-            open: BinaryHeap::new(),
-            seen: HashSet::new(),
-            latest,
-            latest_at: 0,
-            patience,
-            serial: 0,
-        };
+        let mut search =
+            Self { open: BinaryHeap::new(), seen: HashSet::new(), latest, latest_at: 0, patience, serial: 0 };
         search.attempt(&start, |walk| walk.settle());
         search
     }

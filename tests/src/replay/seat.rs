@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use scipp_proto::wire::{ErrorMsg, Kind, MsgKind};
 use scipp_proto::phase::Role;
+use scipp_proto::wire::{ErrorMsg, Kind, MsgKind};
 use scipp_proto::{Era, Identity, Uid};
 
 use super::sent::{Body, Opening, Sent};
@@ -106,6 +106,8 @@ pub struct Seat {
     pub memory: Arc<Memory>,
     /// Whether our process died or cut the connection on purpose at the end of the steps.
     pub is_cut_short: bool,
+    /// Whether we closed the connection at the end of the steps.
+    pub closed_itself: bool,
 }
 
 /// All ends of one recording that can be played.
@@ -121,7 +123,11 @@ pub fn seats(transcript: &Transcript) -> Vec<Seat> {
                 continue;
             }
             let memory = memories.get(label).cloned().unwrap_or_default();
-            seats.push(seat(transcript, conn, label, actor, peer, other, memory));
+            let seat = seat(transcript, conn, label, actor, peer, other, memory);
+            // An end that only tried whether somebody listens never spoke the protocol.
+            if !seat.owns.is_empty() || !seat.arrivals.is_empty() && !seat.closed_itself {
+                seats.push(seat);
+            }
         }
     }
     seats
@@ -181,6 +187,7 @@ fn seat(
         dialogs: BTreeMap::new(),
         memory,
         is_cut_short: false,
+        closed_itself: false,
     };
     seat.learn_dialogs(transcript, peer);
     seat.lay_out(transcript, peer);
@@ -275,7 +282,10 @@ impl Seat {
         match event.event.as_str() {
             "eof" => self.arrive(event.n, Arrival::Eof),
             "reset" | "broken" => self.arrive(event.n, Arrival::Reset),
-            "close" => return true,
+            "close" => {
+                self.closed_itself = true;
+                return true;
+            }
             "half_close" => {
                 self.is_cut_short = true;
                 return true;
@@ -288,10 +298,13 @@ impl Seat {
     /// The action line that made this frame: the first fitting one of its dialog.
     fn claim(&self, sent: &Sent, unclaimed: &mut Vec<(usize, Act)>) -> Option<Act> {
         let (cid, actions) = self.origin(sent)?;
-        let index = unclaimed.iter().position(|(_, act)| {
-            act.dialog.as_ref() == Some(&cid)
-                && actions.contains(&act.action.as_str())
-                && (act.action != "send" || fits(act, sent))
+        // The first action fits best; another one stands for it where the reference overruled it.
+        let index = actions.iter().find_map(|action| {
+            unclaimed.iter().position(|(_, act)| {
+                act.dialog.as_ref() == Some(&cid)
+                    && act.action == *action
+                    && (act.action != "send" || fits(act, sent))
+            })
         })?;
         Some(unclaimed.remove(index).1)
     }
@@ -314,7 +327,7 @@ impl Seat {
             MsgKind::Stop if plan.role == Role::Child && plan.kind == Kind::Generator => &["return", "raise"],
             MsgKind::Stop => &["stop"],
             MsgKind::Return => &["return"],
-            MsgKind::Error if !self.is_notice(sent) => &["raise"],
+            MsgKind::Error if !self.is_notice(sent) => &["raise", "return"],
             _ => return None,
         };
         Some((cid, actions))
@@ -350,17 +363,15 @@ impl Seat {
         let unread = &transcript.header.not_read_by_peer;
         let count = unread.get(&self.conn.to_string()).and_then(|by| by.get(&**peer)).copied();
         let mut left = count.unwrap_or(0);
-        while left > 0 {
-            let last = self
-                .arrivals
-                .iter()
-                .rposition(|arrival| matches!(&arrival.what, Arrival::Frame(bytes, _) if !bytes.is_empty()));
-            let Some(last) = last else { break };
-            if let Arrival::Frame(bytes, sent) = &mut self.arrivals[last].what {
-                let kept = bytes.len().saturating_sub(left);
-                left -= bytes.len() - kept;
-                bytes.truncate(kept);
-                *sent = None;
+        for line in transcript.lines.iter().rev() {
+            let Line::Frame(frame) = line else { continue };
+            if frame.conn != self.conn || frame.from != *peer || left == 0 {
+                continue;
+            }
+            let kept = frame.bytes.len().saturating_sub(left);
+            left -= frame.bytes.len() - kept;
+            for arrival in self.arrivals.iter_mut().filter(|arrival| arrival.n == frame.n) {
+                arrival.what = Arrival::Frame(frame.bytes.slice(..kept), None);
             }
         }
     }

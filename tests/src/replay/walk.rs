@@ -429,16 +429,13 @@ impl<'a> Walk<'a> {
     /// If no rule explains it.
     pub fn skip(&mut self, index: usize, why: &str) -> Result<(), Difference> {
         let own = &self.seat.owns[index];
-        let difference = Difference {
-            n: own.n,
-            what: why.to_owned(),
-            recorded: Some(own.sent.clone()),
-            ours: None,
-        };
+        let difference =
+            Difference { n: own.n, what: why.to_owned(), recorded: Some(own.sent.clone()), ours: None };
         if !self.explaining {
             return Err(difference);
         }
-        let about = own.sent.opening().and_then(|opening| opening.cancelled()).or_else(|| own.sent.cid.clone());
+        let about =
+            own.sent.opening().and_then(|opening| opening.cancelled()).or_else(|| own.sent.cid.clone());
         let situation = Situation::of(self, about.as_ref(), Some(&own.sent), None);
         let Some(rule) = rules::for_silence(&situation) else { return Err(difference) };
         self.note_use(rule, about);
