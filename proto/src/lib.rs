@@ -48,13 +48,16 @@ pub mod phase;
 mod receive;
 mod report;
 mod table;
+pub mod tables;
 mod time;
+#[cfg(feature = "serde")]
+mod typed;
 mod value;
 mod verbs;
 mod view;
 pub mod wire;
 
-pub use config::Config;
+pub use config::{AbsorbRule, Config, OverrunPolicy, StopRule};
 pub use connection::Connection;
 pub use counters::Counters;
 pub use error::{
@@ -67,5 +70,7 @@ pub use event::{
 pub use identity::{Era, Identity, Uid};
 pub use payload::{Kwargs, Payload};
 pub use time::Instant;
+#[cfg(feature = "serde")]
+pub use typed::{EncodeError, TypeError};
 pub use view::DialogRef;
 pub use wire::Kind;

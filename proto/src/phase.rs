@@ -319,3 +319,105 @@ pub const fn state(role: Role, phase: Phase, stream: Stream, trouble: Trouble) -
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables;
+    use std::{format, string::String, vec::Vec};
+
+    fn spec() -> String {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/transitions.txt");
+        std::fs::read_to_string(path).expect("spec/transitions.txt")
+    }
+
+    /// The printed tables are the committed ones. Counts stand after a bar and are checked elsewhere;
+    /// `SCIPP_BLESS=1 cargo test -p scipp-conformance --test transitions` writes the file anew.
+    #[test]
+    fn the_tables_are_the_specified_ones() {
+        let spec = spec();
+        let lines: Vec<&str> =
+            spec.lines().map(|line| line.split(" |").next().unwrap_or(line).trim_end()).collect();
+        let mut printed = 0;
+        for row in tables::rows() {
+            let text = row.text();
+            assert!(lines.contains(&&*text), "not in the specification: {text}");
+            printed += 1;
+        }
+        let listed =
+            lines.iter().filter(|line| Kind::ALL.iter().any(|kind| line.starts_with(&format!("{kind:?}  "))));
+        assert_eq!(listed.count(), printed, "the specification lists moves that are not legal");
+        assert!(spec.contains(&tables::cancel_text()), "cancel table");
+        assert!(spec.contains(&tables::state_text()), "state table");
+    }
+
+    #[test]
+    fn after_an_ending_everything_crosses() {
+        for row in tables::moves().filter(|row| row.phase.is_ended()) {
+            assert_eq!(row.verdict, Verdict::Crossed, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn an_illegal_move_is_reported_as_it_was_made() {
+        let mut count = 0;
+        for row in tables::moves() {
+            if let Verdict::Illegal(violation) = row.verdict {
+                let tables::Row { kind, phase, from, signal, .. } = row;
+                assert_eq!(violation, Violation { kind, phase, from, signal });
+                count += 1;
+            }
+        }
+        assert!(count > 100);
+    }
+
+    /// What one role may send in a state, the other end takes without blame in every state it can be in
+    /// while the frame is on its way: after any moves of its own that the first one has not seen.
+    #[test]
+    fn what_may_be_sent_is_never_illegal_when_it_arrives() {
+        for kind in Kind::ALL {
+            for sent in
+                tables::moves().filter(|row| row.kind == kind && matches!(row.verdict, Verdict::To(_)))
+            {
+                if !tables::is_reachable(kind, sent.phase) || is_no_frame(sent.signal) {
+                    continue;
+                }
+                for phase in reachable_by(kind, sent.phase, sent.from.peer()) {
+                    let verdict = step(kind, phase, sent.from, sent.signal);
+                    assert!(!matches!(verdict, Verdict::Illegal(_)), "{sent:?} arriving in {phase:?}");
+                }
+            }
+        }
+    }
+
+    fn is_no_frame(signal: Signal) -> bool {
+        matches!(signal, Signal::Unconfirmed | Signal::Void | Signal::Lost)
+    }
+
+    fn reachable_by(kind: Kind, from: Phase, role: Role) -> Vec<Phase> {
+        let mut reached = std::vec![from];
+        let mut next = 0;
+        while let Some(&phase) = reached.get(next) {
+            next += 1;
+            for signal in tables::signals() {
+                if let (Verdict::To(to), false) = (step(kind, phase, role, signal), is_no_frame(signal)) {
+                    if !reached.contains(&to) {
+                        reached.push(to);
+                    }
+                }
+            }
+        }
+        reached
+    }
+
+    #[test]
+    fn roles_and_phases_know_themselves() {
+        assert_eq!((Role::Parent.peer(), Role::Child.peer()), (Role::Child, Role::Parent));
+        for phase in tables::phases() {
+            let stopped = format!("{phase:?}").contains("Stopped");
+            assert_eq!(phase.is_stopped(), stopped, "{phase:?}");
+            assert_eq!(phase.is_ended(), format!("{phase:?}").starts_with("Ended"), "{phase:?}");
+        }
+        assert_eq!(format!("{}", State::PeerCancelled), "peer-cancelled");
+    }
+}

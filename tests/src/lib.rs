@@ -6,5 +6,7 @@
 
 pub mod pair;
 pub mod replay;
+pub mod script;
+pub mod tally;
 pub mod transcript;
 pub mod value;

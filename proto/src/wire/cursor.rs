@@ -50,7 +50,14 @@ impl Token<'_> {
             Self::Array(len) => Some(len),
             // Exact: both halves of every entry fit in the bytes left.
             Self::Map(len) => Some(len.saturating_mul(2)),
-            _ => None,
+            Self::Nil
+            | Self::Bool(_)
+            | Self::Unsigned(_)
+            | Self::Negative(_)
+            | Self::Float
+            | Self::Str(_)
+            | Self::Bin
+            | Self::Ext => None,
         }
     }
 }
@@ -91,10 +98,11 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn key(&mut self) -> Result<&'a [u8], DecodeError> {
         let offset = self.offset();
-        match self.token()? {
-            Token::Str(key) => Ok(key),
-            other => Err(DecodeError { what: What::KeyType(other.name()), offset }),
-        }
+        let token = self.token()?;
+        let Token::Str(key) = token else {
+            return Err(DecodeError { what: What::KeyType(token.name()), offset });
+        };
+        Ok(key)
     }
 
     /// Consumes the next value if it is nil.

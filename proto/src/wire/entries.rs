@@ -22,10 +22,11 @@ impl<'a> Entries<'a> {
     /// Enters the map at the cursor.
     pub(super) fn new(mut cursor: Cursor<'a>) -> Result<Self, DecodeError> {
         let map = cursor.offset();
-        match cursor.token()? {
-            Token::Map(left) => Ok(Self { cursor, left, map, tagged: false }),
-            other => Err(DecodeError { what: What::NotAMap(other.name()), offset: map }),
-        }
+        let token = cursor.token()?;
+        let Token::Map(left) = token else {
+            return Err(DecodeError { what: What::NotAMap(token.name()), offset: map });
+        };
+        Ok(Self { cursor, left, map, tagged: false })
     }
 
     /// The next key and its offset, the tag included.
@@ -67,10 +68,9 @@ impl<'a> Entries<'a> {
 
     fn tag(&mut self) -> Result<MsgKind, DecodeError> {
         let offset = self.cursor.offset();
-        match self.cursor.token()? {
-            Token::Str(tag) => MsgKind::from_tag(tag).ok_or(DecodeError { what: What::UnknownTag, offset }),
-            other => Err(wrong_type(TAG, "str", other, offset)),
-        }
+        let token = self.cursor.token()?;
+        let Token::Str(tag) = token else { return Err(wrong_type(TAG, "str", token, offset)) };
+        MsgKind::from_tag(tag).ok_or(DecodeError { what: What::UnknownTag, offset })
     }
 
     #[cold]

@@ -161,10 +161,8 @@ fn uid(cursor: &mut Cursor<'_>, field: &'static str, limits: &Limits) -> Result<
 /// The hops of a relay, of a longer path the oldest and the newest ones.
 fn path(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<Vec<Uid>, DecodeError> {
     let offset = cursor.offset();
-    let hops = match cursor.token()? {
-        Token::Array(hops) => hops,
-        other => return Err(wrong_type("relay_path", "array", other, offset)),
-    };
+    let token = cursor.token()?;
+    let Token::Array(hops) = token else { return Err(wrong_type("relay_path", "array", token, offset)) };
     let mut path = Ends::new(limits.relay_path);
     for _ in 0..hops {
         path.push(uid(cursor, "relay_path", limits)?);
@@ -231,8 +229,7 @@ fn plain_map<'a>(
     levels: usize,
 ) -> Result<&'a [u8], DecodeError> {
     let offset = cursor.offset();
-    match cursor.clone().token()? {
-        Token::Map(_) => cursor.raw(levels),
-        other => Err(wrong_type(field, "map", other, offset)),
-    }
+    let token = cursor.clone().token()?;
+    let Token::Map(_) = token else { return Err(wrong_type(field, "map", token, offset)) };
+    cursor.raw(levels)
 }

@@ -47,12 +47,15 @@ pub(super) fn aid(entries: &mut Entries<'_>, limits: &Limits) -> Result<Identity
 fn process_id(cursor: &mut Cursor<'_>) -> Result<i64, DecodeError> {
     let offset = cursor.offset();
     let token = cursor.token()?;
-    let pid = match token {
-        Token::Unsigned(pid) => i64::try_from(pid).ok(),
-        Token::Negative(pid) => Some(pid),
-        _ => None,
-    };
-    pid.ok_or_else(|| wrong_type("pid", "an int of 64 bits with sign", token, offset))
+    if let Token::Negative(pid) = token {
+        return Ok(pid);
+    }
+    if let Token::Unsigned(pid) = token {
+        if let Ok(pid) = i64::try_from(pid) {
+            return Ok(pid);
+        }
+    }
+    Err(wrong_type("pid", "an int of 64 bits with sign", token, offset))
 }
 
 pub(super) fn spawn_spec(
@@ -117,17 +120,15 @@ fn addresses(
 
 fn address(cursor: &mut Cursor<'_>, field: &'static str, limits: &Limits) -> Result<WireAddr, DecodeError> {
     let offset = cursor.offset();
-    match cursor.token()? {
-        Token::Array(2) => {}
-        other => return Err(wrong_type(field, "pairs of a text and a text or port", other, offset)),
-    }
-    let host = cursor.text(field, limits.text)?;
+    let token = cursor.token()?;
+    let Token::Array(2) = token else {
+        return Err(wrong_type(field, "a text and a text or port", token, offset));
+    };
+    let first = String::from(cursor.text(field, limits.text)?);
     let mut second = cursor.clone();
-    match second.token()? {
-        Token::Unsigned(port) => {
-            *cursor = second;
-            Ok(WireAddr::Tcp(String::from(host), port))
-        }
-        _ => Ok(WireAddr::Unix(String::from(host), String::from(cursor.text(field, limits.text)?))),
+    if let Token::Unsigned(port) = second.token()? {
+        *cursor = second;
+        return Ok(WireAddr::Tcp(first, port));
     }
+    Ok(WireAddr::Unix(first, String::from(cursor.text(field, limits.text)?)))
 }

@@ -11,6 +11,8 @@ mod fault;
 pub mod frame;
 mod handshake;
 mod message;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use decode::{Limits, decode};

@@ -15,10 +15,9 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn text(&mut self, field: &'static str, limit: usize) -> Result<&'a str, DecodeError> {
         let offset = self.offset();
-        match self.token()? {
-            Token::Str(bytes) => checked_text(bytes, field, limit, offset),
-            other => Err(wrong_type(field, "str", other, offset)),
-        }
+        let token = self.token()?;
+        let Token::Str(bytes) = token else { return Err(wrong_type(field, "str", token, offset)) };
+        checked_text(bytes, field, limit, offset)
     }
 
     /// A text, cut to `limit` bytes.
@@ -33,19 +32,19 @@ impl<'a> Cursor<'a> {
         limit: usize,
     ) -> Result<(&'a str, &'a str), DecodeError> {
         let offset = self.offset();
-        match self.token()? {
-            Token::Array(2) => Ok((self.text(field, limit)?, self.text(field, limit)?)),
-            other => Err(wrong_type(field, "an array of two texts", other, offset)),
-        }
+        let token = self.token()?;
+        let Token::Array(2) = token else {
+            return Err(wrong_type(field, "an array of two texts", token, offset));
+        };
+        Ok((self.text(field, limit)?, self.text(field, limit)?))
     }
 
     /// A truth value; no number stands for one.
     pub(crate) fn boolean(&mut self, field: &'static str) -> Result<bool, DecodeError> {
         let offset = self.offset();
-        match self.token()? {
-            Token::Bool(value) => Ok(value),
-            other => Err(wrong_type(field, "bool", other, offset)),
-        }
+        let token = self.token()?;
+        let Token::Bool(value) = token else { return Err(wrong_type(field, "bool", token, offset)) };
+        Ok(value)
     }
 
     /// The next value, unless it is nil.
@@ -59,10 +58,9 @@ impl<'a> Cursor<'a> {
     /// The head of an array that is kept.
     pub(crate) fn list(&mut self, field: &'static str) -> Result<usize, DecodeError> {
         let offset = self.offset();
-        match self.token()? {
-            Token::Array(len) => bounded(len, field, offset),
-            other => Err(wrong_type(field, "array", other, offset)),
-        }
+        let token = self.token()?;
+        let Token::Array(len) = token else { return Err(wrong_type(field, "array", token, offset)) };
+        bounded(len, field, offset)
     }
 
     /// A map with distinct names as keys. `value` reads each value, the name given.
@@ -72,12 +70,10 @@ impl<'a> Cursor<'a> {
         mut value: impl FnMut(&mut Self, &'a str) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         let offset = self.offset();
-        let entries = match self.token()? {
-            Token::Map(entries) => bounded(entries, field, offset)?,
-            other => return Err(wrong_type(field, "map", other, offset)),
-        };
+        let token = self.token()?;
+        let Token::Map(entries) = token else { return Err(wrong_type(field, "map", token, offset)) };
         let mut seen = Names::default();
-        for _ in 0..entries {
+        for _ in 0..bounded(entries, field, offset)? {
             let offset = self.offset();
             let bytes = self.key()?;
             let name = checked_text(bytes, field, usize::MAX, offset)?;

@@ -1,0 +1,199 @@
+//! Rust values as payloads, through serde.
+//!
+//! Structs and struct variants are written as maps, texts stand for what Rust's types show people
+//! (addresses, and uuids and times of most crates), as the reference does.
+
+use alloc::{string::String, string::ToString, vec::Vec};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::payload::{Kwargs, Payload};
+use crate::wire::DecodeError;
+
+/// Levels of containers that are read into a Rust value.
+///
+/// Reading recurses with the peer's data, several KiB of stack a level in a debug build; threads have 2
+/// MiB. Deeper payloads can be had as bytes.
+const MAX_TYPED_DEPTH: usize = 128;
+
+/// Why a value is no payload.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The value, or a part of it, cannot be written.
+    #[error("{path}: {reason}")]
+    Value {
+        /// The offending part, as `field.items[2]`; `.` for the whole.
+        path: String,
+        /// What its `Serialize` or the format says.
+        reason: String,
+    },
+    /// What was written is nested too deep or, for keyword arguments, no map of distinct names.
+    #[error("not what can be sent: {0}")]
+    Form(#[from] DecodeError),
+}
+
+/// Why a payload is not a value of the type asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{path}: {reason}")]
+pub struct TypeError {
+    /// The offending part, as `field.items[2]`; `.` for the whole.
+    pub path: String,
+    /// What its `Deserialize` or the format says.
+    pub reason: String,
+}
+
+impl Payload {
+    /// The payload that stands for `value`.
+    ///
+    /// # Errors
+    ///
+    /// If a part of it cannot be written, or it nests deeper than [`Self::MAX_DEPTH`].
+    pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
+        Ok(Self::new(written(value)?)?)
+    }
+
+    /// The value this payload stands for.
+    ///
+    /// # Errors
+    ///
+    /// Names the part that is not of its type, or that nests deeper than 128 levels.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, TypeError> {
+        let bytes: &[u8] = self.as_bytes();
+        let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
+        // The deserializer stops where its count reaches zero.
+        deserializer.set_max_depth(MAX_TYPED_DEPTH.saturating_add(1));
+        serde_path_to_error::deserialize(&mut deserializer)
+            .map_err(|error| TypeError { path: error.path().to_string(), reason: error.inner().to_string() })
+    }
+}
+
+impl Kwargs {
+    /// The keyword arguments that `value`, a struct or a map with text keys, stands for.
+    ///
+    /// # Errors
+    ///
+    /// If a part of it cannot be written, if it is written as anything but a map of distinct names, or
+    /// if it nests deeper than [`Payload::MAX_DEPTH`].
+    pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
+        Ok(Self::new(written(value)?)?)
+    }
+}
+
+fn written<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
+    let mut bytes = Vec::new();
+    let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
+    serde_path_to_error::serialize(value, &mut serializer).map_err(|error| EncodeError::Value {
+        path: error.path().to_string(),
+        reason: error.inner().to_string(),
+    })?;
+    Ok(Bytes::from(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use alloc::collections::BTreeMap;
+    use alloc::vec;
+    use core::net::Ipv4Addr;
+
+    use serde::{Deserialize, Serializer, ser};
+
+    use super::*;
+    use crate::wire::What;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Order {
+        symbol: String,
+        sizes: Vec<u32>,
+        host: Ipv4Addr,
+    }
+
+    fn order() -> Order {
+        Order { symbol: "btc".into(), sizes: vec![1, 300], host: Ipv4Addr::LOCALHOST }
+    }
+
+    #[test]
+    fn a_struct_is_a_map_and_comes_back() {
+        let payload = Payload::encode(&order()).unwrap();
+        let expected = b"\x83\xa6symbol\xa3btc\xa5sizes\x92\x01\xcd\x01\x2c\xa4host\xa9127.0.0.1";
+        assert_eq!(payload.as_bytes().as_ref(), expected);
+        assert_eq!(payload.decode::<Order>().unwrap(), order());
+    }
+
+    #[test]
+    fn the_path_of_a_wrong_type_is_named() {
+        let payload =
+            Payload::new(Bytes::from_static(b"\x91\x82\xa6symbol\xa1x\xa5sizes\x92\x01\xa1y")).unwrap();
+        let error = payload.decode::<Vec<Order>>().unwrap_err();
+        assert_eq!(error.path, "[0].sizes[1]");
+        assert!(error.reason.contains("FixStr"), "{error}");
+    }
+
+    #[test]
+    fn invalid_utf8_is_a_type_error_where_a_text_is_due() {
+        let payload = Payload::new(Bytes::from_static(b"\x91\xa1\xff")).unwrap();
+        assert_eq!(payload.decode::<Vec<String>>().unwrap_err().path, "[0]");
+    }
+
+    #[test]
+    fn the_path_of_an_unwritable_part_is_named() {
+        fn refuse<S: Serializer>(_: &u8, _: S) -> Result<S::Ok, S::Error> {
+            Err(ser::Error::custom("refused"))
+        }
+        #[derive(Serialize)]
+        struct Inner {
+            #[serde(serialize_with = "refuse")]
+            part: u8,
+        }
+        let error = Payload::encode(&[Inner { part: 1 }]).unwrap_err();
+        let EncodeError::Value { path, reason } = error else { panic!("{error}") };
+        assert_eq!((path.as_str(), reason.as_str()), ("[0].part", "refused"));
+    }
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Nested(Vec<Nested>);
+
+    fn nested(levels: usize) -> Nested {
+        (1..levels).fold(Nested(vec![]), |inner, _| Nested(vec![inner]))
+    }
+
+    #[test]
+    fn nesting_is_bounded_both_ways() {
+        let deepest = Payload::encode(&nested(MAX_TYPED_DEPTH)).unwrap();
+        assert_eq!(Payload::encode(&deepest.decode::<Nested>().unwrap()).unwrap(), deepest);
+        let deeper = Payload::encode(&nested(Payload::MAX_DEPTH)).unwrap();
+        let error = deeper.decode::<Nested>().unwrap_err();
+        assert_eq!(error.reason, "depth limit exceeded");
+        assert_eq!(error.path.matches("[0]").count(), MAX_TYPED_DEPTH);
+        let error = Payload::encode(&nested(Payload::MAX_DEPTH + 1)).unwrap_err();
+        let EncodeError::Form(error) = error else { panic!("{error}") };
+        assert_eq!(error.what, What::TooDeep { limit: Payload::MAX_DEPTH });
+        assert_eq!(error.offset, Payload::MAX_DEPTH);
+    }
+
+    #[test]
+    fn arguments_are_a_map_with_text_keys() {
+        #[derive(Serialize)]
+        struct Args {
+            a: u8,
+            b: Option<bool>,
+        }
+        let kwargs = Kwargs::encode(&Args { a: 1, b: None }).unwrap();
+        assert_eq!(kwargs.as_bytes().as_ref(), b"\x82\xa1a\x01\xa1b\xc0");
+        assert_eq!(kwargs.value("a").unwrap().decode::<u8>(), Ok(1));
+        assert_eq!(Kwargs::encode(&BTreeMap::<&str, u8>::new()), Ok(Kwargs::EMPTY));
+        for refused in [Kwargs::encode(&BTreeMap::from([(1, 2)])), Kwargs::encode(&[1]), Kwargs::encode(&())]
+        {
+            assert!(matches!(refused, Err(EncodeError::Form(_))), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_boxed_text_is_a_text() {
+        let payload = Payload::encode::<str>("hi").unwrap();
+        assert_eq!(payload.decode::<Box<str>>().as_deref(), Ok("hi"));
+    }
+}

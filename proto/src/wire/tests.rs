@@ -1,0 +1,531 @@
+//! The codec as a whole: each fault with its offset, and what must hold for any message and any bytes.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use alloc::{format, vec};
+
+use bytes::{Bytes, BytesMut};
+use quickcheck::{Arbitrary, Gen, QuickCheck, TestResult};
+use rmpv::Value;
+
+use super::cursor::one_value;
+use super::decode::any_order;
+use super::message::{ANY_PLD_SPEC, ErrorMsg, Kind, Message, MsgKind, SpawnSpec, Start, WireAddr};
+use super::{Fault, Limits, What, decode, encode, encoded_len, fast, frame, salvage_error};
+use crate::identity::{Era, Identity, Uid};
+use crate::payload::{Kwargs, Payload};
+
+const LIMITS: Limits = Limits { depth: 512, cid: 256, name: 1024, text: 64 << 10, relay_path: 64 };
+
+fn body(message: &Message<'_>) -> Bytes {
+    let mut out = BytesMut::new();
+    encode(message, &mut out);
+    let frame = out.freeze();
+    assert_eq!(frame::body_len(&frame, usize::MAX), Ok(Some(encoded_len(message))));
+    frame.slice(frame::PREFIX..)
+}
+
+/// What is wrong with `body`, where, and how bad it is.
+fn refused(body: &[u8]) -> (What, usize, Fault) {
+    let rejected = decode(&Bytes::copy_from_slice(body), &LIMITS).unwrap_err();
+    (rejected.error.what, rejected.error.offset, rejected.fault)
+}
+
+fn about(kind: MsgKind, cid: &str) -> Fault {
+    Fault::Envelope { kind, cid: cid.into(), is_cancel_request: false }
+}
+
+#[test]
+fn what_is_not_one_value_is_malformed() {
+    let cases: [(&[u8], What, usize); 10] = [
+        (b"", What::Empty, 0),
+        (b"\x82\xa3cid", What::Truncated, 5),
+        (b"\x81\xa3ci", What::Truncated, 1),
+        (b"\xda\x01", What::Truncated, 0),
+        (b"\x81\xa3cid\xd9\x03ab", What::Truncated, 5),
+        (b"\xc0\xc0\xc0", What::Trailing(2), 1),
+        (b"\x81\xa1a\xc1", What::Reserved, 3),
+        (b"\x92\xdc\x00\x03\x01", What::Count { declared: 3, left: 1 }, 1),
+        (b"\x81\xa1a\xdf\x80\x00\x00\x01", What::Count { declared: 0x8000_0001, left: 0 }, 3),
+        (&[0x91; 600], What::TooDeep { limit: 512 }, 512),
+    ];
+    for (bytes, what, offset) in cases {
+        assert_eq!(refused(bytes), (what, offset, Fault::Malformed), "{bytes:x?}");
+    }
+}
+
+#[test]
+fn a_malformed_body_is_that_even_after_a_wrong_envelope() {
+    assert_eq!(refused(b"\x82\xa3cid\x01\xa1x\xc1"), (What::Reserved, 8, Fault::Malformed));
+    assert_eq!(refused(b"\x01\x02"), (What::Trailing(1), 1, Fault::Malformed));
+    let yielded = b"\x83\xa8msg_type\xa5Yield\xa3cid\xa1c\xa3pld\x01\x02";
+    assert_eq!(refused(yielded), (What::Trailing(1), yielded.len() - 1, Fault::Malformed));
+}
+
+#[test]
+fn what_names_no_dialog_is_no_message() {
+    let cases: [(&[u8], What, usize); 9] = [
+        (b"\x01", What::NotAMap("int"), 0),
+        (b"\x90", What::NotAMap("array"), 0),
+        (b"\x80", What::Missing("msg_type"), 0),
+        (b"\x81\xa8msg_type\xa5Hello", What::UnknownTag, 10),
+        (b"\x81\xa8msg_type\xc4\x04Stop", wrong("msg_type", "str", "bin"), 10),
+        (b"\x81\xa8msg_type\xa4Stop", What::Missing("cid"), 0),
+        (b"\x82\xa8msg_type\xa4Stop\xa3cid\x01", wrong("cid", "str", "int"), 19),
+        (b"\x82\xa8msg_type\xa4Stop\xa3cid\xa1\xff", What::Utf8 { field: "cid" }, 19),
+        (b"\x83\xa8msg_type\xa4Stop\xa3cid\xa1c\x01\x02", What::KeyType("int"), 21),
+    ];
+    for (bytes, what, offset) in cases {
+        assert_eq!(refused(bytes), (what, offset, Fault::NotAMessage), "{bytes:x?}");
+    }
+    let mut long = b"\x82\xa8msg_type\xa4Stop\xa3cid\xda\x01\x01".to_vec();
+    long.resize(long.len() + 257, b'c');
+    let what = What::TooLong { field: "cid", len: 257, limit: 256 };
+    assert_eq!(refused(&long), (what, 19, Fault::NotAMessage));
+    let twice = b"\x83\xa8msg_type\xa4Stop\xa3cid\xa1c\xa3cid\xa1d";
+    assert_eq!(refused(twice), (What::Duplicate("cid"), 21, Fault::NotAMessage), "two ids are none");
+}
+
+#[test]
+fn a_wrong_handshake_message_is_no_message() {
+    let cases: [(&[u8], What, usize); 5] = [
+        (b"\x82\xa8msg_type\xa3Aid\xa4name\xa1n", What::Missing("uuid"), 0),
+        (b"\x82\xa8msg_type\xa3Aid\xa4name\xc0", wrong("name", "str", "nil"), 19),
+        (b"\x82\xa8msg_type\xa3Aid\xa3pid\xcb\0\0\0\0\0\0\0\0", wrong("pid", PID, "float"), 18),
+        (b"\x82\xa8msg_type\xa3Aid\xa3pid\xcf\xff\0\0\0\0\0\0\0", wrong("pid", PID, "int"), 18),
+        (b"\x82\xa8msg_type\xa9SpawnSpec\xa9reg_addrs\x91\x91\x01", wrong("reg_addrs", PAIR, "array"), 31),
+    ];
+    for (bytes, what, offset) in cases {
+        assert_eq!(refused(bytes), (what, offset, Fault::NotAMessage), "{bytes:x?}");
+    }
+}
+
+const PID: &str = "an int of 64 bits with sign";
+const PAIR: &str = "a text and a text or port";
+
+const fn wrong(field: &'static str, expected: &'static str, found: &'static str) -> What {
+    What::Type { field, expected, found }
+}
+
+#[test]
+fn a_wrong_envelope_names_its_dialog() {
+    use MsgKind::{CancelAck, Start, StartAck, Stop, Yield};
+    let functype = wrong("functype", "asyncfunc, asyncgen or context", "another text");
+    let names = What::DuplicateName { field: "kwargs" };
+    let cases: [(&[u8], What, usize, MsgKind); 9] = [
+        (b"\x82\xa8msg_type\xa5Yield\xa3cid\xa1c", What::Missing("pld"), 0, Yield),
+        (b"\x83\xa3cid\xa1c\xa8msg_type\xa4Stop\xa8msg_type\xa4Stop", What::Duplicate("msg_type"), 21, Stop),
+        (b"\x83\xa8msg_type\xa4Stop\xa3cid\xa1c\xa3cid\xa1c", What::Duplicate("cid"), 21, Stop),
+        (b"\x83\xa8msg_type\xa9CancelAck\xa3cid\xa1c\xa3pld\x01", wrong("pld", "bool", "int"), 30, CancelAck),
+        (b"\x83\xa8msg_type\xa8StartAck\xa3cid\xa1c\xa8functype\xa2zz", functype, 34, StartAck),
+        (b"\x83\xa8msg_type\xa5Start\xa3cid\xa1c\xa3uid\x93", wrong("uid", "", ""), 26, Start),
+        (b"\x83\xa8msg_type\xa5Start\xa3cid\xa1c\xa6kwargs\x81\x01\x02", What::KeyType("int"), 30, Start),
+        (b"\x83\xa8msg_type\xa5Start\xa3cid\xa1c\xa6kwargs\x81\xa1\xff\x02", UTF8, 30, Start),
+        (b"\x83\xa8msg_type\xa5Start\xa3cid\xa1c\xa6kwargs\x82\xa1a\x01\xa1a\x02", names, 33, Start),
+    ];
+    for (bytes, what, offset, kind) in cases {
+        // An array of three elements needs them to be well-formed.
+        let mut bytes = bytes.to_vec();
+        let mut expected = what;
+        if expected == wrong("uid", "", "") {
+            bytes.extend_from_slice(b"\xa1a\xa1b\xa1c");
+            expected = wrong("uid", "an array of two texts", "array");
+        }
+        assert_eq!(refused(&bytes), (expected, offset, about(kind, "c")), "{bytes:x?}");
+    }
+}
+
+const UTF8: What = What::Utf8 { field: "kwargs" };
+
+#[test]
+fn a_duplicate_among_many_names_is_found() {
+    let mut kwargs = b"\xde\x00\x14".to_vec();
+    for name in (b'a'..b'a' + 19).chain([b'l']) {
+        kwargs.extend_from_slice(&[0xa1, name, 0xc0]);
+    }
+    let offset = kwargs.len() - 3;
+    let error = Kwargs::new(Bytes::from(kwargs.clone())).unwrap_err();
+    assert_eq!((error.what, error.offset), (What::DuplicateName { field: "kwargs" }, offset));
+    kwargs[offset + 1] = b'z';
+    let kwargs = Kwargs::new(Bytes::from(kwargs)).unwrap();
+    assert_eq!(kwargs.iter().count(), 20);
+    assert_eq!(kwargs.value("z"), Some(Payload::NIL));
+    assert_eq!(kwargs.value("y"), None);
+}
+
+#[test]
+fn more_names_than_are_compared_are_refused() {
+    let mut kwargs = b"\xdf\x00\x01\x00\x01".to_vec();
+    kwargs.extend((0..0x1_0001).flat_map(|_| [0xa0, 0xc0]));
+    let error = Kwargs::new(Bytes::from(kwargs)).unwrap_err();
+    assert_eq!(error.what, What::TooLong { field: "kwargs", len: 0x1_0001, limit: 0x1_0000 });
+}
+
+#[test]
+fn a_cancel_request_is_told_from_other_starts() {
+    let start = |ns: &str, func: &str| {
+        let mut bytes = b"\x84\xa8msg_type\xa5Start\xa3cid\xa1c\xa2ns".to_vec();
+        rmpv::encode::write_value(&mut bytes, &ns.into()).unwrap();
+        bytes.extend_from_slice(b"\xa4func");
+        rmpv::encode::write_value(&mut bytes, &func.into()).unwrap();
+        refused(&bytes).2
+    };
+    let fault =
+        |is_cancel_request| Fault::Envelope { kind: MsgKind::Start, cid: "c".into(), is_cancel_request };
+    assert_eq!(start("self", "_cancel_task"), fault(true));
+    assert_eq!(start("self", "cancel"), fault(false));
+    assert_eq!(start("mod", "_cancel_task"), fault(false));
+}
+
+#[test]
+fn absent_optional_keys_take_their_defaults() {
+    let start = Bytes::from_static(
+        b"\x86\xa8msg_type\xa5Start\xa3cid\xa1c\xa2ns\xa1n\xa4func\xa1f\xa6kwargs\x80\xa3uid\x92\xa1a\xa1b",
+    );
+    let Message::Start(start) = decode(&start, &LIMITS).unwrap() else { panic!("another kind") };
+    assert_eq!(start.pld_spec, ANY_PLD_SPEC);
+    let error = Bytes::from_static(
+        b"\x85\xa8msg_type\xa5Error\xa7src_uid\x92\xa1a\xa1b\xacsrc_type_str\xa1T\xaeboxed_type_str\xa1T\xaarelay_path\x90",
+    );
+    let Message::Error(error) = decode(&error, &LIMITS).unwrap() else { panic!("another kind") };
+    assert_eq!((error.message.as_deref(), error.tb_str.as_str(), error.cid.as_deref()), (None, "", None));
+    let aid = |keys: &[u8]| {
+        let mut bytes = vec![0x83 + u8::from(!keys.is_empty())];
+        bytes.extend_from_slice(b"\xa8msg_type\xa3Aid\xa4name\xa1n\xa4uuid\xa1u");
+        bytes.extend_from_slice(keys);
+        match decode(&Bytes::from(bytes), &LIMITS).unwrap() {
+            Message::Aid(identity) => *identity,
+            other => panic!("{other:?}"),
+        }
+    };
+    let early = aid(b"");
+    assert_eq!((early.era, early.is_registrar, early.is_probe), (Era::March2025, None, false));
+    assert_eq!(aid(b"\xa8is_probe\xc3").era, Era::Current);
+    assert_eq!(aid(b"\xa3pid\xd3\xff\xff\xff\xff\xff\xff\xff\xff").pid, Some(-1));
+    assert_eq!(aid(b"\xa3pid\xd3\0\0\0\0\0\0\0\x07").pid, Some(7), "a signed form of a positive number");
+}
+
+/// An `Error` whose keys in `changes` have other values.
+fn error_with(changes: &[(&str, Value)]) -> Bytes {
+    let uid = || Value::Array(vec!["a".into(), "b".into()]);
+    let mut entries: Vec<(Value, Value)> = vec![
+        ("msg_type".into(), "Error".into()),
+        ("src_uid".into(), uid()),
+        ("src_type_str".into(), "ValueError".into()),
+        ("boxed_type_str".into(), "ValueError".into()),
+        ("relay_path".into(), Value::Array(vec![uid()])),
+        ("cid".into(), "c".into()),
+    ];
+    for (key, value) in changes {
+        entries.retain(|(name, _)| name.as_str() != Some(key));
+        entries.push(((*key).into(), value.clone()));
+    }
+    let mut bytes = Vec::new();
+    rmpv::encode::write_value(&mut bytes, &Value::Map(entries)).unwrap();
+    Bytes::from(bytes)
+}
+
+#[test]
+fn over_long_texts_and_paths_of_an_error_are_cut() {
+    let hop = |at: usize| Value::Array(vec![at.to_string().into(), "u".into()]);
+    let body = error_with(&[
+        ("message", format!("{}é", "m".repeat(LIMITS.text - 1)).into()),
+        ("tb_str", "t".repeat(LIMITS.text + 5).into()),
+        ("relay_path", Value::Array((0..100).map(hop).collect())),
+    ]);
+    let Message::Error(error) = decode(&body, &LIMITS).unwrap() else { panic!("another kind") };
+    assert_eq!(error.message.unwrap().len(), LIMITS.text - 1, "not inside a character");
+    assert_eq!(error.tb_str.len(), LIMITS.text);
+    let kept: Vec<_> = error.relay_path.iter().map(|uid| uid.name().parse::<usize>().unwrap()).collect();
+    assert_eq!(kept, (0..32).chain(68..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_offending_message_in_an_error_is_a_payload_message() {
+    let map = |tag: &str| Value::Map(vec![("msg_type".into(), tag.into()), ("cid".into(), "c".into())]);
+    for tag in ["Started", "Yield", "Return"] {
+        assert!(decode(&error_with(&[("_bad_msg", map(tag))]), &LIMITS).is_ok(), "{tag}");
+    }
+    for (value, what) in [
+        (map("Stop"), wrong("_bad_msg", "a Started, Yield or Return message", "Stop")),
+        (map("Nope"), What::UnknownTag),
+        (Value::from(1), wrong("_bad_msg", "map", "int")),
+        (Value::Map(vec![]), What::Missing("msg_type")),
+    ] {
+        let refused = refused(&error_with(&[("_bad_msg", value)]));
+        assert_eq!((refused.0, refused.2), (what, about(MsgKind::Error, "c")));
+    }
+}
+
+#[test]
+fn a_defective_error_is_salvaged() {
+    let whole = error_with(&[
+        ("src_uid", Value::from(1)),
+        ("src_type_str", Value::from("")),
+        ("boxed_type_str", "a~b".into()),
+        ("relay_path", Value::Array(vec![Value::Nil, Value::Array(vec!["x".into(), "y".into()])])),
+        ("message", "a~b".into()),
+        ("tb_str", Value::Nil),
+        ("canceller", Value::Array(vec!["n".repeat(2000).into(), "u".into()])),
+        ("_bad_msg", Value::from(1)),
+        ("_bad_msg_as_dict", Value::Map(vec![])),
+    ]);
+    let body: Bytes = whole.iter().map(|byte| if *byte == b'~' { 0xff } else { *byte }).collect();
+    assert_eq!(refused(&body).2, about(MsgKind::Error, "c"));
+    let error = salvage_error(&body, &LIMITS);
+    assert_eq!(error.src_uid, Uid::new("", ""));
+    assert_eq!((error.src_type_str.as_str(), error.boxed_type_str.as_str()), ("<unknown>", "a\u{fffd}b"));
+    assert_eq!(error.relay_path, [Uid::new("x", "y")]);
+    assert_eq!((error.message.as_deref(), error.tb_str.as_str()), (Some("a\u{fffd}b"), ""));
+    assert_eq!(error.canceller.unwrap().name().len(), LIMITS.name);
+    assert_eq!(error.cid.as_deref(), Some("c"));
+    assert_eq!(error.bad_msg, None);
+    assert_eq!(error.bad_msg_as_dict, Some(Payload::new(Bytes::from_static(b"\x80")).unwrap()));
+}
+
+fn text(g: &mut Gen) -> String {
+    String::arbitrary(g).chars().take(60).collect()
+}
+
+fn value(g: &mut Gen, levels: usize) -> Value {
+    let len = usize::arbitrary(g) % 20;
+    match u8::arbitrary(g) % if levels == 0 { 8 } else { 12 } {
+        0 => Value::Nil,
+        1 => Value::from(bool::arbitrary(g)),
+        2 => Value::from(u64::arbitrary(g) >> (u32::arbitrary(g) % 64)),
+        3 => Value::from(i64::arbitrary(g) >> (u32::arbitrary(g) % 64)),
+        4 => Value::F64(f64::arbitrary(g)),
+        5 => Value::F32(f32::arbitrary(g)),
+        6 => Value::Binary(Vec::arbitrary(g)),
+        7 => Value::Ext(i8::arbitrary(g), Vec::arbitrary(g)),
+        8 => Value::from(text(g)),
+        9 | 10 => Value::Array((0..len).map(|_| value(g, levels - 1)).collect()),
+        _ => Value::Map((0..len).map(|_| (value(g, 0), value(g, levels - 1))).collect()),
+    }
+}
+
+fn encoded(value: &Value) -> Bytes {
+    let mut bytes = Vec::new();
+    rmpv::encode::write_value(&mut bytes, value).unwrap();
+    Bytes::from(bytes)
+}
+
+fn payload(g: &mut Gen) -> Payload {
+    Payload::new(encoded(&value(g, 3))).unwrap()
+}
+
+fn names(g: &mut Gen) -> Value {
+    let mut names: Vec<String> = (0..usize::arbitrary(g) % 20).map(|_| text(g)).collect();
+    names.sort();
+    names.dedup();
+    Value::Map(names.into_iter().map(|name| (name.into(), value(g, 2))).collect())
+}
+
+fn names_payload(g: &mut Gen) -> Payload {
+    Payload::new(encoded(&names(g))).unwrap()
+}
+
+fn uid(g: &mut Gen) -> Uid {
+    Uid::new(text(g), text(g))
+}
+
+fn maybe<T>(g: &mut Gen, make: impl FnOnce(&mut Gen) -> T) -> Option<T> {
+    bool::arbitrary(g).then(|| make(g))
+}
+
+fn addresses(g: &mut Gen) -> Vec<WireAddr> {
+    let address = |g: &mut Gen| match bool::arbitrary(g) {
+        true => WireAddr::Tcp(text(g), u64::arbitrary(g)),
+        false => WireAddr::Unix(text(g), text(g)),
+    };
+    (0..usize::arbitrary(g) % 20).map(|_| address(g)).collect()
+}
+
+fn identity(g: &mut Gen) -> Identity {
+    let early = Identity { is_registrar: None, era: Era::March2025, ..Identity::new(uid(g)) };
+    if bool::arbitrary(g) {
+        return early;
+    }
+    let pid = maybe(g, |g| i64::arbitrary(g) >> (u32::arbitrary(g) % 64));
+    let is_registrar = maybe(g, bool::arbitrary);
+    Identity { pid, is_registrar, is_probe: bool::arbitrary(g), era: Era::Current, ..early }
+}
+
+fn spawn_spec(g: &mut Gen) -> SpawnSpec {
+    let modules = names(g);
+    let modules = modules.as_map().unwrap().iter();
+    SpawnSpec {
+        parent_main_data: names_payload(g),
+        runtime_vars: names_payload(g),
+        enable_modules: modules.map(|(name, _)| (name.as_str().unwrap().into(), text(g))).collect(),
+        reg_addrs: addresses(g),
+        bind_addrs: maybe(g, addresses),
+    }
+}
+
+fn error_msg(g: &mut Gen) -> ErrorMsg {
+    let bad = Message::Yield { cid: &text(g), pld: payload(g) };
+    ErrorMsg {
+        src_uid: uid(g),
+        src_type_str: text(g),
+        boxed_type_str: text(g),
+        relay_path: (0..usize::arbitrary(g) % 20).map(|_| uid(g)).collect(),
+        message: maybe(g, text),
+        tb_str: String::arbitrary(g).repeat(10),
+        canceller: maybe(g, uid),
+        sender: maybe(g, uid),
+        cid: maybe(g, |g| text(g).into()),
+        bad_msg: maybe(g, |_| Payload::new(body(&bad)).unwrap()),
+        bad_msg_as_dict: maybe(g, names_payload),
+    }
+}
+
+/// The body of any message, as the encoder writes it.
+#[derive(Debug, Clone)]
+struct Written(Bytes);
+
+impl Arbitrary for Written {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let (cid, pld) = (&text(g), payload(g));
+        let texts = [text(g), text(g), text(g), text(g), text(g)];
+        let [ns, func, uid_name, uid_uuid, pld_spec] = texts.each_ref().map(String::as_str);
+        let kwargs = Kwargs::new(encoded(&names(g))).unwrap();
+        let message = match *g.choose(&MsgKind::ALL).unwrap() {
+            MsgKind::Aid => Message::Aid(Box::new(identity(g))),
+            MsgKind::SpawnSpec => Message::SpawnSpec(Box::new(spawn_spec(g))),
+            MsgKind::Start => Message::Start(Start { cid, ns, func, kwargs, uid_name, uid_uuid, pld_spec }),
+            MsgKind::StartAck => Message::StartAck { cid, functype: *g.choose(&Kind::ALL).unwrap() },
+            MsgKind::Started => Message::Started { cid, pld },
+            MsgKind::Yield => Message::Yield { cid, pld },
+            MsgKind::Stop => Message::Stop { cid },
+            MsgKind::Return => Message::Return { cid, pld },
+            MsgKind::CancelAck => Message::CancelAck { cid, pld: bool::arbitrary(g) },
+            MsgKind::Error => Message::Error(Box::new(error_msg(g))),
+        };
+        // The message itself must come back, not only its bytes.
+        let body = body(&message);
+        assert_eq!(decode(&body, &LIMITS).as_ref(), Ok(&message));
+        Self(body)
+    }
+}
+
+#[test]
+fn what_is_written_is_read_back_and_written_alike() {
+    fn property(Written(bytes): Written) -> bool {
+        let message = decode(&bytes, &LIMITS).unwrap();
+        // The independent encoder agrees that these are the shortest forms.
+        let value = rmpv::decode::read_value(&mut &bytes[..]).unwrap();
+        body(&message) == bytes && encoded(&value) == bytes
+    }
+    QuickCheck::new().tests(500).quickcheck(property as fn(Written) -> bool);
+}
+
+#[test]
+fn order_and_unknown_keys_do_not_matter() {
+    fn property(Written(bytes): Written, rotation: usize, wide: bool) -> bool {
+        let Value::Map(mut entries) = rmpv::decode::read_value(&mut &bytes[..]).unwrap() else {
+            return false;
+        };
+        entries.push(("unknown".into(), Value::Array(vec![Value::Nil])));
+        let len = entries.len();
+        entries.rotate_left(rotation % len);
+        let mut other = encoded(&Value::Map(entries)).to_vec();
+        if wide {
+            other.splice(..1, [0xde, 0, other[0] & 15]);
+        }
+        let other = Bytes::from(other);
+        decode(&other, &LIMITS).as_ref() == decode(&bytes, &LIMITS).as_ref()
+    }
+    QuickCheck::new().tests(500).quickcheck(property as fn(Written, usize, bool) -> bool);
+}
+
+#[test]
+fn the_constant_shapes_give_what_any_order_gives() {
+    fn property(Written(bytes): Written, at: usize, byte: u8) -> TestResult {
+        let mut bytes = bytes.to_vec();
+        // Half of the bodies are damaged, most of these in the envelope.
+        if byte < 128 {
+            let at = at % bytes.len().min(70);
+            bytes[at] = bytes[at].wrapping_add(byte);
+        }
+        let bytes = Bytes::from(bytes);
+        let Some(message) = fast::decode(&bytes, &LIMITS) else { return TestResult::discard() };
+        TestResult::from_bool(any_order(&bytes, &LIMITS).as_ref() == Ok(&message))
+    }
+    QuickCheck::new()
+        .tests(500)
+        .max_tests(20_000)
+        .quickcheck(property as fn(Written, usize, u8) -> TestResult);
+}
+
+#[test]
+fn hot_messages_take_the_constant_shape() {
+    let cid = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+    let pld = Payload::NIL;
+    let mut hot = vec![
+        Message::Yield { cid, pld: pld.clone() },
+        Message::Return { cid, pld: pld.clone() },
+        Message::Started { cid, pld },
+        Message::Stop { cid },
+        Message::CancelAck { cid, pld: true },
+        Message::CancelAck { cid, pld: false },
+    ];
+    hot.extend(Kind::ALL.map(|functype| Message::StartAck { cid, functype }));
+    for message in hot {
+        assert_eq!(fast::decode(&body(&message), &LIMITS).as_ref(), Some(&message));
+    }
+}
+
+#[test]
+fn the_walk_ends_where_an_independent_decoder_ends() {
+    fn property(bytes: Vec<u8>, damage: Option<(usize, u8)>, seed: Written) -> bool {
+        let mut bytes = if damage.is_some() { seed.0.to_vec() } else { bytes };
+        if let Some((at, byte)) = damage {
+            let at = at % bytes.len();
+            bytes[at] = byte;
+        }
+        let mut rest = bytes.as_slice();
+        let theirs = rmpv::decode::read_value(&mut rest).is_ok().then(|| bytes.len() - rest.len());
+        let mut cursor = super::cursor::Cursor::new(&bytes);
+        match cursor.skip(512) {
+            Ok(()) => theirs == Some(cursor.offset()),
+            // That decoder takes the reserved byte for nil.
+            Err(error) => theirs.is_none() || error.what == What::Reserved,
+        }
+    }
+    QuickCheck::new().tests(5_000).quickcheck(property as fn(Vec<u8>, Option<(usize, u8)>, Written) -> bool);
+}
+
+#[test]
+fn any_bytes_are_judged_and_truncation_is_malformed() {
+    fn property(bytes: Vec<u8>, Written(whole): Written, cut: usize) -> bool {
+        let random = Bytes::from(bytes);
+        let judged = decode(&random, &LIMITS);
+        let is_malformed = matches!(&judged, Err(rejected) if rejected.fault == Fault::Malformed);
+        salvage_error(&random, &LIMITS);
+        let part = whole.slice(..cut % whole.len());
+        let truncated = decode(&part, &LIMITS).unwrap_err();
+        is_malformed == one_value(&random, 512).is_err() && truncated.fault == Fault::Malformed
+    }
+    QuickCheck::new().tests(2_000).quickcheck(property as fn(Vec<u8>, Written, usize) -> bool);
+}
+
+#[test]
+fn payloads_and_arguments_are_checked_when_made() {
+    let refused = |bytes: &'static [u8]| Payload::new(Bytes::from_static(bytes)).unwrap_err();
+    assert_eq!((refused(b"").what, refused(b"").offset), (What::Empty, 0));
+    assert_eq!((refused(b"\x01\x02").what, refused(b"\x01\x02").offset), (What::Trailing(1), 1));
+    assert!(Payload::new(Bytes::from_static(b"\xa1\xff")).is_ok(), "texts inside are not read");
+    let deepest = |levels| [vec![0x91; levels], vec![0xc0]].concat();
+    assert!(Payload::new(deepest(Payload::MAX_DEPTH).into()).is_ok());
+    let error = Payload::new(deepest(Payload::MAX_DEPTH + 1).into()).unwrap_err();
+    assert_eq!((error.what, error.offset), (What::TooDeep { limit: 511 }, 511));
+    let deep = Payload::new(deepest(Payload::MAX_DEPTH).into()).unwrap();
+    let message = Message::Yield { cid: "c", pld: deep };
+    assert_eq!(decode(&body(&message), &LIMITS).as_ref(), Ok(&message), "what may be sent may be received");
+    assert_eq!(Kwargs::new(Bytes::from_static(b"\x90")).unwrap_err().what, wrong("kwargs", "map", "array"));
+    let kwargs = Kwargs::new(Bytes::from_static(b"\x82\xa1a\x01\xa1b\x92\x02\x03")).unwrap();
+    let pairs: Vec<_> = kwargs.iter().map(|(name, value)| (name, value.as_bytes().to_vec())).collect();
+    assert_eq!(pairs, [("a", vec![1]), ("b", vec![0x92, 2, 3])]);
+}
