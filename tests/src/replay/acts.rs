@@ -92,9 +92,9 @@ impl Walk<'_> {
     }
 
     fn open(&mut self, cid: Option<&Arc<str>>, opening: &Opening) -> Result<Verb, String> {
-        let target =
-            opening.cancelled().and_then(|target| self.dialogs.get(&target)).and_then(|dialog| dialog.id);
-        if let Some(id) = target {
+        if let Some(target) = opening.cancelled() {
+            // There is no verb for a request about a dialog that never was on this connection.
+            let id = self.dialogs.get(&target).and_then(|dialog| dialog.id).ok_or("no such dialog here")?;
             return self.core.cancel(NOW, id).map_err(refused).map(derived);
         }
         let cid = cid.ok_or("a Start without a dialog")?;

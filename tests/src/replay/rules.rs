@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use scipp_proto::phase::Role;
-use scipp_proto::wire::{ANY_PLD_SPEC, ErrorMsg, Kind, MsgKind};
+use scipp_proto::wire::{ANY_PLD_SPEC, ErrorMsg, Fault, Kind, MsgKind};
 use scipp_proto::{CloseReason, DialogRef, Failure, Outcome, PeerViolation, RuntimeEndpoint, Uid};
 
 use super::acts::is_about;
@@ -395,6 +395,16 @@ pub const RULES: &[Rule] = &[
         instead: Instead::Nothing,
     },
     Rule {
+        id: "D33",
+        when: "a frame arrived that is not one well-formed value, and none is forgiven",
+        holds: |s| {
+            matches!(s.closed, Some(CloseReason::Violation(PeerViolation::Rejected(rejected)))
+                if rejected.fault == Fault::Malformed)
+        },
+        recorded: Recorded::Anything,
+        instead: Instead::Nothing,
+    },
+    Rule {
         id: "D34",
         when: "the id of a live dialog was used again",
         holds: |s| matches!(s.closed, Some(CloseReason::Violation(PeerViolation::CidReuse))),
@@ -443,14 +453,20 @@ pub const RULES: &[Rule] = &[
         recorded: Recorded::CancelRequest,
         instead: Instead::Nothing,
     },
+    Rule {
+        id: "D49",
+        when: "a cancel request names a dialog that was never opened on this connection",
+        holds: |s| s.plan.is_none(),
+        recorded: Recorded::CancelRequest,
+        instead: Instead::Nothing,
+    },
 ];
 
 fn cancel_request(s: &Situation<'_>) -> Option<Sent> {
-    let cid = s.view?.cid();
     let opening = Opening {
         ns: RUNTIME.to_owned(),
         func: CANCEL_TASK.to_owned(),
-        kwargs: cancel_kwargs(s.cid.as_deref().unwrap_or(cid)),
+        kwargs: cancel_kwargs(s.cid.as_deref()?),
         uid: s.us().clone(),
         pld_spec: ANY_PLD_SPEC.to_owned(),
     };

@@ -31,7 +31,7 @@ pub fn play<'a>(seat: &'a Seat, config: &Config, patience: Option<usize>) -> Res
 fn at_once(mut walk: Walk<'_>) -> Result<Walk<'_>, Difference> {
     walk.settle()?;
     loop {
-        while walk.has_pending() {
+        while walk.has_pending() && !(walk.step().is_none() && walk.left_the_loop()) {
             walk.take_arrival()?;
         }
         if walk.step().is_none() {
@@ -127,7 +127,7 @@ impl<'a> Search<'a> {
                 walk.arrived += 1;
                 walk.at += 1;
             }
-            if walk.step().is_none() && !walk.has_pending() {
+            if walk.step().is_none() && (!walk.has_pending() || walk.left_the_loop()) {
                 match finished(walk) {
                     Ok(walk) => return Ok(walk),
                     Err(difference) => self.note(usize::MAX, difference),

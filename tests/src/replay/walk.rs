@@ -166,6 +166,16 @@ impl<'a> Walk<'a> {
         self.taken < self.arrived
     }
 
+    /// Whether this actor has answered a request to cancel it as a whole: then it takes nothing more.
+    pub fn left_the_loop(&self) -> bool {
+        self.dialogs.iter().any(|(cid, dialog)| {
+            dialog.facts.ended
+                && self.plan(cid).is_some_and(|plan| {
+                    plan.role == scipp_proto::phase::Role::Child && plan.opening.is_actor_cancel()
+                })
+        })
+    }
+
     /// Hands the next arrival to the core.
     ///
     /// # Errors
