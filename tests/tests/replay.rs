@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use scipp_conformance::replay::corrupt::{Corruption, corrupted, places};
 use scipp_conformance::replay::report::Report;
+use scipp_conformance::replay::search::play;
+use scipp_conformance::replay::seat::seats;
 use scipp_conformance::transcript::{Directory, Transcript};
 use scipp_proto::Config;
 
@@ -57,4 +60,44 @@ fn recorded_connections_are_explained() {
         }
         println!("{:?}", t0.elapsed());
     }
+}
+
+#[test]
+fn a_corrupted_recording_is_noticed() {
+    let t0 = std::time::Instant::now();
+    let directory = Directory::find().unwrap();
+    let transcripts = load(&directory);
+    let found = on_all(&transcripts, |transcript| {
+        let mut found = Vec::new();
+        for seat in seats(transcript) {
+            for corruption in Corruption::ALL {
+                for place in places(&seat, corruption) {
+                    let Some(wrong) = corrupted(&seat, corruption, &place) else { continue };
+                    let t1 = std::time::Instant::now();
+                    let r = play(&wrong, &Config::reference(), Some(200));
+                    let caught = r.is_err();
+                    let is_runtime = seat.dialogs.get(&place.cid).is_none_or(|p| p.opening.is_runtime());
+                    let slow = t1.elapsed().as_millis();
+                    let used = r.map(|w| format!("{:?}", w.used.iter().map(|u| u.0).collect::<Vec<_>>())).unwrap_or_default();
+                    found.push((corruption, caught, is_runtime, format!("{} conn {} as {} n {} {used} {slow}", seat.file, seat.conn, seat.label, place.n)));
+                }
+            }
+        }
+        found
+    });
+    let mut by: std::collections::BTreeMap<_, (usize, usize)> = std::collections::BTreeMap::new();
+    for (c, caught, rt, text) in found.into_iter().flatten() {
+        let e = by.entry((c, rt)).or_default();
+        e.0 += 1;
+        e.1 += usize::from(caught);
+        if !caught {
+            println!("MISSED {c} {rt} {text}");
+        }
+        let ms: usize = text.rsplit(' ').next().unwrap().parse().unwrap();
+        if ms > 300 { println!("SLOW {c} {text}"); }
+    }
+    for ((c, rt), (applied, caught)) in by {
+        println!("{c} runtime {rt}: {caught}/{applied}");
+    }
+    println!("{:?}", t0.elapsed());
 }

@@ -6,6 +6,7 @@
 //! deliveries, [`rules`] knows the differences that are on purpose.
 
 mod acts;
+pub mod corrupt;
 mod lines;
 pub mod report;
 pub mod rules;

@@ -87,7 +87,8 @@ pub struct Walk<'a> {
     /// Dialog ids of our own requests: the core's, and the recorded ones.
     recorded_cids: BTreeMap<Arc<str>, Arc<str>>,
     own_cids: BTreeMap<Arc<str>, Arc<str>>,
-    pub(super) used: Vec<Use>,
+    /// The rules used so far.
+    pub used: Vec<Use>,
     /// Acts that no line says.
     pub(super) derived: usize,
     pub(super) closed: Option<CloseReason>,
