@@ -2,8 +2,6 @@
 //!
 //! The reading here is independent of the core on purpose: it is what the core is checked against.
 
-use std::fmt::Write as _;
-
 use serde_json::{Map, Number, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -32,27 +30,19 @@ pub fn to_json(bytes: &[u8]) -> Result<Value, NotOneValue> {
 ///
 /// Python values without a counterpart (`$py`) say nothing about their bytes and match any.
 pub fn matches(recorded: &Value, bytes: &[u8]) -> bool {
-    to_json(bytes).is_ok_and(|value| alike(recorded, &value))
+    let mut reader = Reader { rest: bytes };
+    reader.is(recorded).unwrap_or(false) && reader.rest.is_empty()
 }
 
-fn alike(recorded: &Value, value: &Value) -> bool {
-    match (recorded, value) {
-        (Value::Object(left), _) if left.contains_key("$py") => true,
-        (Value::Object(left), Value::Object(right))
-            if left.contains_key("$ext") && left.contains_key("sha256") =>
-        {
-            left.get("$ext") == right.get("$ext")
-                && left.get("sha256") == right.get("hex").and_then(digest_of_hex).as_ref()
-        }
-        (Value::Object(left), Value::Object(right)) => {
-            left.len() == right.len()
-                && left.iter().all(|(key, one)| right.get(key).is_some_and(|other| alike(one, other)))
-        }
-        (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(one, other)| alike(one, other))
-        }
-        _ => recorded == value,
-    }
+/// A value, up to its elements if it has any.
+enum Head<'a> {
+    Plain(Value),
+    Float(f64),
+    Text(&'a [u8]),
+    Binary(&'a [u8]),
+    Extension(i8, &'a [u8]),
+    List(usize),
+    Map(usize),
 }
 
 struct Reader<'a> {
@@ -74,64 +64,66 @@ impl<'a> Reader<'a> {
         Ok(self.bytes(width)?.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)))
     }
 
-    fn value(&mut self) -> Result<Value, NotOneValue> {
+    fn head(&mut self) -> Result<Head<'a>, NotOneValue> {
         let [marker] = self.array()?;
-        match marker {
-            0x00..=0x7f => Ok(marker.into()),
-            0x80..=0x8f => self.map(usize::from(marker & 0x0f)),
-            0x90..=0x9f => self.list(usize::from(marker & 0x0f)),
-            0xa0..=0xbf => self.text(usize::from(marker & 0x1f)),
-            0xc0 => Ok(Value::Null),
-            0xc1 => Err(NotOneValue),
-            0xc2 => Ok(false.into()),
-            0xc3 => Ok(true.into()),
+        let plain = match marker {
+            0x00..=0x7f => marker.into(),
+            0x80..=0x8f => return Ok(Head::Map(usize::from(marker & 0x0f))),
+            0x90..=0x9f => return Ok(Head::List(usize::from(marker & 0x0f))),
+            0xa0..=0xbf => return self.bytes(usize::from(marker & 0x1f)).map(Head::Text),
+            0xc0 => Value::Null,
+            0xc1 => return Err(NotOneValue),
+            0xc2 => false.into(),
+            0xc3 => true.into(),
             0xc4..=0xc6 => {
                 let len = self.len(1 << (marker - 0xc4))?;
-                Ok(binary(self.bytes(len)?))
+                return self.bytes(len).map(Head::Binary);
             }
             0xc7..=0xc9 => {
                 let len = self.len(1 << (marker - 0xc7))?;
-                self.extension(len)
+                return self.extension(len);
             }
-            0xca => Ok(float(f32::from_be_bytes(self.array()?).into())),
-            0xcb => Ok(float(f64::from_be_bytes(self.array()?))),
-            0xcc => Ok(u8::from_be_bytes(self.array()?).into()),
-            0xcd => Ok(u16::from_be_bytes(self.array()?).into()),
-            0xce => Ok(u32::from_be_bytes(self.array()?).into()),
-            0xcf => Ok(u64::from_be_bytes(self.array()?).into()),
-            0xd0 => Ok(i8::from_be_bytes(self.array()?).into()),
-            0xd1 => Ok(i16::from_be_bytes(self.array()?).into()),
-            0xd2 => Ok(i32::from_be_bytes(self.array()?).into()),
-            0xd3 => Ok(i64::from_be_bytes(self.array()?).into()),
-            0xd4..=0xd8 => self.extension(1 << (marker - 0xd4)),
+            0xca => return Ok(Head::Float(f32::from_be_bytes(self.array()?).into())),
+            0xcb => return Ok(Head::Float(f64::from_be_bytes(self.array()?))),
+            0xcc => u8::from_be_bytes(self.array()?).into(),
+            0xcd => u16::from_be_bytes(self.array()?).into(),
+            0xce => u32::from_be_bytes(self.array()?).into(),
+            0xcf => u64::from_be_bytes(self.array()?).into(),
+            0xd0 => i8::from_be_bytes(self.array()?).into(),
+            0xd1 => i16::from_be_bytes(self.array()?).into(),
+            0xd2 => i32::from_be_bytes(self.array()?).into(),
+            0xd3 => i64::from_be_bytes(self.array()?).into(),
+            0xd4..=0xd8 => return self.extension(1 << (marker - 0xd4)),
             0xd9..=0xdb => {
                 let len = self.len(1 << (marker - 0xd9))?;
-                self.text(len)
+                return self.bytes(len).map(Head::Text);
             }
-            0xdc => self.len(2).and_then(|len| self.list(len)),
-            0xdd => self.len(4).and_then(|len| self.list(len)),
-            0xde => self.len(2).and_then(|len| self.map(len)),
-            0xdf => self.len(4).and_then(|len| self.map(len)),
-            0xe0..=0xff => Ok(i8::from_be_bytes([marker]).into()),
-        }
+            0xdc => return self.len(2).map(Head::List),
+            0xdd => return self.len(4).map(Head::List),
+            0xde => return self.len(2).map(Head::Map),
+            0xdf => return self.len(4).map(Head::Map),
+            0xe0..=0xff => i8::from_be_bytes([marker]).into(),
+        };
+        Ok(Head::Plain(plain))
     }
 
-    fn list(&mut self, len: usize) -> Result<Value, NotOneValue> {
-        (0..len).map(|_| self.value()).collect::<Result<Vec<_>, _>>().map(Value::Array)
-    }
-
-    fn text(&mut self, len: usize) -> Result<Value, NotOneValue> {
-        let bytes = self.bytes(len)?;
-        if len > MAX_STR {
-            return Ok(json!({ "$str_len": len, "$str_sha256": sha256(bytes) }));
-        }
-        std::str::from_utf8(bytes).map(Value::from).map_err(|_| NotOneValue)
-    }
-
-    fn extension(&mut self, len: usize) -> Result<Value, NotOneValue> {
+    fn extension(&mut self, len: usize) -> Result<Head<'a>, NotOneValue> {
         let [code] = self.array()?;
-        let (code, bytes) = (i8::from_be_bytes([code]), self.bytes(len)?);
-        Ok(json!({ "$ext": code, "hex": hex(bytes) }))
+        Ok(Head::Extension(i8::from_be_bytes([code]), self.bytes(len)?))
+    }
+
+    fn value(&mut self) -> Result<Value, NotOneValue> {
+        match self.head()? {
+            Head::Plain(value) => Ok(value),
+            Head::Float(value) => Ok(float(value)),
+            Head::Text(bytes) => text(bytes),
+            Head::Binary(bytes) => Ok(binary(bytes)),
+            Head::Extension(code, bytes) => Ok(json!({ "$ext": code, "hex": hex(bytes) })),
+            Head::List(len) => {
+                (0..len).map(|_| self.value()).collect::<Result<Vec<_>, _>>().map(Value::Array)
+            }
+            Head::Map(len) => self.map(len),
+        }
     }
 
     fn map(&mut self, len: usize) -> Result<Value, NotOneValue> {
@@ -148,6 +140,56 @@ impl<'a> Reader<'a> {
         }
         Ok(Value::Object(map))
     }
+
+    /// Takes the next value and says whether it is `recorded`. After a no the rest is of no use.
+    fn is(&mut self, recorded: &Value) -> Result<bool, NotOneValue> {
+        if recorded.get("$py").is_some() {
+            return self.value().map(|_| true);
+        }
+        let pairs = recorded.get("$map").and_then(Value::as_array);
+        match (self.head()?, recorded) {
+            (Head::Plain(value), _) => Ok(value == *recorded),
+            (Head::Float(value), _) => Ok(float(value) == *recorded),
+            (Head::Text(bytes), _) => Ok(text(bytes)? == *recorded),
+            (Head::Binary(bytes), _) => Ok(binary(bytes) == *recorded),
+            (Head::Extension(code, bytes), _) => Ok(is_extension(recorded, code, bytes)),
+            (Head::List(len), Value::Array(members)) if members.len() == len => {
+                members.iter().try_fold(true, |all, member| Ok(all && self.is(member)?))
+            }
+            (Head::Map(len), _) if pairs.is_some_and(|pairs| pairs.len() == len) => {
+                let members = pairs.into_iter().flatten().filter_map(Value::as_array).flatten();
+                members.into_iter().try_fold(true, |all, member| Ok(all && self.is(member)?))
+            }
+            (Head::Map(len), Value::Object(members)) if members.len() == len => {
+                (0..len).try_fold(true, |all, _| Ok(all && self.is_member(members)?))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn is_member(&mut self, members: &Map<String, Value>) -> Result<bool, NotOneValue> {
+        let Head::Text(key) = self.head()? else { return Ok(false) };
+        match std::str::from_utf8(key).ok().and_then(|key| members.get(key)) {
+            Some(member) => self.is(member),
+            None => Ok(false),
+        }
+    }
+}
+
+fn is_extension(recorded: &Value, code: i8, bytes: &[u8]) -> bool {
+    recorded.get("$ext") == Some(&code.into())
+        && match (recorded.get("hex"), recorded.get("sha256")) {
+            (Some(spelled), _) => *spelled == hex(bytes),
+            (None, Some(digest)) => *digest == sha256(bytes),
+            (None, None) => false,
+        }
+}
+
+fn text(bytes: &[u8]) -> Result<Value, NotOneValue> {
+    if bytes.len() > MAX_STR {
+        return Ok(json!({ "$str_len": bytes.len(), "$str_sha256": sha256(bytes) }));
+    }
+    std::str::from_utf8(bytes).map(Value::from).map_err(|_| NotOneValue)
 }
 
 fn binary(bytes: &[u8]) -> Value {
@@ -163,26 +205,14 @@ fn float(value: f64) -> Value {
         .map_or_else(|| json!({ "$float": value.to_string().to_lowercase() }), Value::Number)
 }
 
-fn digest_of_hex(text: &Value) -> Option<Value> {
-    let bytes: Option<Vec<u8>> = text
-        .as_str()?
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect();
-    Some(sha256(&bytes?).into())
-}
-
 fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
 }
 
 #[cfg(test)]

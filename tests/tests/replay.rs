@@ -78,8 +78,18 @@ fn a_corrupted_recording_is_noticed() {
                     let caught = r.is_err();
                     let is_runtime = seat.dialogs.get(&place.cid).is_none_or(|p| p.opening.is_runtime());
                     let slow = t1.elapsed().as_millis();
-                    let used = r.map(|w| format!("{:?}", w.used.iter().map(|u| u.0).collect::<Vec<_>>())).unwrap_or_default();
-                    found.push((corruption, caught, is_runtime, format!("{} conn {} as {} n {} {used} {slow}", seat.file, seat.conn, seat.label, place.n)));
+                    let used = r
+                        .map(|w| format!("{:?}", w.used.iter().map(|u| u.0).collect::<Vec<_>>()))
+                        .unwrap_or_default();
+                    found.push((
+                        corruption,
+                        caught,
+                        is_runtime,
+                        format!(
+                            "{} conn {} as {} n {} {used} {slow}",
+                            seat.file, seat.conn, seat.label, place.n
+                        ),
+                    ));
                 }
             }
         }
@@ -94,7 +104,9 @@ fn a_corrupted_recording_is_noticed() {
             println!("MISSED {c} {rt} {text}");
         }
         let ms: usize = text.rsplit(' ').next().unwrap().parse().unwrap();
-        if ms > 300 { println!("SLOW {c} {text}"); }
+        if ms > 300 {
+            println!("SLOW {c} {text}");
+        }
     }
     for ((c, rt), (applied, caught)) in by {
         println!("{c} runtime {rt}: {caught}/{applied}");

@@ -36,7 +36,7 @@ impl Walk<'_> {
             Ok(verb) => verb,
             Err(refusal) => return self.skip(index, &refusal),
         };
-        if verb == Verb::Derived && own.act.is_none() {
+        if verb == Verb::Derived && own.act.is_none() && !seat.ran(&own.sent) {
             self.derived += 1;
         }
         self.settle()?;
@@ -127,8 +127,13 @@ impl Walk<'_> {
     }
 
     fn end_generator(&mut self, id: DialogId, own: &Own) -> Result<Verb, String> {
-        let was_cancelled = own.act.as_ref().is_some_and(|act| act.action == "raise");
-        if was_cancelled { self.unwound(id, None, own.n) } else { self.return_value(id, &Payload::NIL) }
+        match own.act.as_ref().filter(|act| act.action == "raise") {
+            Some(act) if is_cancellation(&act.value) => self.unwound(id, None, own.n),
+            Some(act) => {
+                self.core.fail(id, Report::new(type_name(&act.value), "")).map_err(refused).map(derived)
+            }
+            None => self.return_value(id, &Payload::NIL),
+        }
     }
 
     /// As a driver does it: an endpoint that returns too early has failed.
@@ -157,11 +162,15 @@ impl Walk<'_> {
         if is_cancelled {
             return self.unwound(id, error.canceller.as_ref(), own.n);
         }
-        if let Some(received) = self.received(own.act.as_ref(), error, own.n) {
+        if let Some(received) = self.received(own.act.as_deref(), error, own.n) {
             let received = RemoteError { msg: received, repaired: false };
             return self.core.relay(id, &received).map_err(refused).map(derived);
         }
-        self.core.fail(id, report(error)).map_err(refused).map(derived)
+        let mut report = report(error);
+        if let Some(act) = &own.act {
+            report.type_name = type_name(&act.value).to_owned();
+        }
+        self.core.fail(id, report).map_err(refused).map(derived)
     }
 
     /// The error that this task passes on, if it got it from somewhere.
@@ -253,11 +262,16 @@ fn report(error: &ErrorMsg) -> Report {
     }
 }
 
+/// The class of this Python exception.
+pub(super) fn type_name(value: &Value) -> &str {
+    value.get("type").and_then(Value::as_str).unwrap_or_default()
+}
+
 /// Whether this Python exception is a cancellation, or a group of nothing else.
 pub(super) fn is_cancellation(value: &Value) -> bool {
     match value.get("exceptions").and_then(Value::as_array) {
         Some(members) => members.iter().all(is_cancellation),
-        None => value.get("type").and_then(Value::as_str) == Some("Cancelled"),
+        None => type_name(value) == "Cancelled",
     }
 }
 

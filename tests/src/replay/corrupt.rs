@@ -160,9 +160,9 @@ fn answered_after(seat: &Seat, index: usize) -> Option<(Arc<str>, usize)> {
             && plan.is_some_and(|plan| plan.opening.cancelled().as_ref() == Some(&cid))
     })?;
     // A request that was answered before the task ended was not about its end.
-    let opened = seat.owns[..index].iter().any(|other| {
-        other.sent.kind() == MsgKind::StartAck && other.sent.cid == ack.1.sent.cid
-    });
+    let opened = seat.owns[..index]
+        .iter()
+        .any(|other| other.sent.kind() == MsgKind::StartAck && other.sent.cid == ack.1.sent.cid);
     opened.then_some((cid, ack.0))
 }
 
@@ -172,7 +172,7 @@ pub fn corrupted(seat: &Seat, corruption: Corruption, place: &Place) -> Option<S
     match place.what {
         What::Pair(first, second) => seat.owns.swap(first, second),
         What::Act(index) => {
-            let act = &mut seat.acts[index];
+            let act = Arc::make_mut(&mut seat.acts[index]);
             act.value = if act.value.get("error").is_some() {
                 json!({ "value": "another outcome" })
             } else {
@@ -180,14 +180,9 @@ pub fn corrupted(seat: &Seat, corruption: Corruption, place: &Place) -> Option<S
             };
         }
         What::ActOfOwn(index) => {
-            let act = seat.owns[index].act.as_mut()?;
-            if act.action == "return" {
-                act.action = "raise".to_owned();
-                act.value = json!({ "type": "ValueError", "message": "another outcome" });
-            } else {
-                act.action = "return".to_owned();
-                act.value = json!("another outcome");
-            }
+            let act = Arc::make_mut(seat.owns[index].act.as_mut()?);
+            act.action = "raise".to_owned();
+            act.value = json!({ "type": "AnotherError", "message": "another outcome" });
         }
         What::Own(index) => match corruption {
             Corruption::NoStop | Corruption::NoStartAck | Corruption::NoFinal => remove(&mut seat, index),

@@ -8,7 +8,7 @@ use scipp_proto::wire::{ErrorMsg, Kind};
 use scipp_proto::{Failure, Misuse, Outcome, Payload, Report, Take};
 use serde_json::Value;
 
-use super::acts::{is_about, is_cancellation};
+use super::acts::{is_about, is_cancellation, type_name};
 use super::rules::{self, Situation};
 use super::walk::{Difference, NOW, Walk};
 use crate::transcript::Act;
@@ -77,7 +77,9 @@ impl Walk<'_> {
             "wait_for_result" | "result" => self.result(cid, act),
             "return" | "raise" => self.silent_end(cid, act),
             "error" => self.error(cid, act),
-            "send" => Ok(()),
+            "task" if !self.facts(cid).is_some_and(|facts| facts.accepted) => {
+                Err("the task runs without having been accepted".to_owned())
+            }
             _ => Ok(()),
         }
     }
@@ -122,7 +124,7 @@ impl Walk<'_> {
     fn error(&mut self, cid: &Arc<str>, act: &Act) -> Result<(), String> {
         let op = act.detail.get("op").and_then(Value::as_str).unwrap_or_default();
         let Some(id) = self.dialogs.get(cid).and_then(|dialog| dialog.id) else { return Ok(()) };
-        let type_name = act.value.get("type").and_then(Value::as_str).unwrap_or_default();
+        let type_name = type_name(&act.value);
         if self.is_own_check(&act.value) {
             // The application took an item and found it to be of the wrong type.
             return match (op, self.core.take(id)) {
@@ -208,11 +210,23 @@ impl Walk<'_> {
         if error.get("relay_path").is_some() && !self.is_own_check(error) {
             self.foreign(cid, act)?;
         }
+        if type_name(error) != "Cancelled" && self.left_in_order(cid, act) {
+            return Err("ended by an error of the caller, whose block was left without one".to_owned());
+        }
         if was_cancelled {
             Ok(())
         } else {
             Err("ended by an error of the caller, without a cancel request".to_owned())
         }
+    }
+
+    /// Whether the caller's block was left without an error.
+    fn left_in_order(&self, cid: &Arc<str>, act: &Act) -> bool {
+        let lines = self.seat.acts.iter().chain(self.seat.owns.iter().filter_map(|own| own.act.as_ref()));
+        lines.filter(|line| line.n < act.n && line.dialog.as_ref() == Some(cid)).any(|line| {
+            line.action == "leave"
+                || line.action == "stop" && line.value.get("by").and_then(Value::as_str) == Some("exit")
+        })
     }
 
     /// A task that ended without a frame.
@@ -231,9 +245,12 @@ impl Walk<'_> {
             }
             return self.core.unwound(id).map_err(|misuse| misuse.to_string());
         }
-        if act.action == "raise" {
-            let type_name = act.value.get("type").and_then(Value::as_str).unwrap_or_default();
-            return self.core.fail(id, Report::new(type_name, "")).map_err(|misuse| misuse.to_string());
+        if act.value.get("boxed_type").and_then(Value::as_str) == Some("<unknown>") {
+            // The reference could not encode the error itself.
+            return self
+                .core
+                .fail(id, Report::new(type_name(&act.value), ""))
+                .map_err(|misuse| misuse.to_string());
         }
         Err("the task is over, but nothing was sent".to_owned())
     }

@@ -9,7 +9,7 @@ use scipp_proto::phase::Role;
 use scipp_proto::wire::{ANY_PLD_SPEC, ErrorMsg, Fault, Kind, MsgKind};
 use scipp_proto::{CloseReason, DialogRef, Failure, Outcome, PeerViolation, RuntimeEndpoint, Uid};
 
-use super::acts::is_about;
+use super::acts::{is_about, is_cancellation};
 use super::lines::is_unresolved;
 use super::seat::{Arrival, Plan, Seat};
 use super::sent::{Body, CANCEL_TASK, Opening, RUNTIME, Sent};
@@ -94,6 +94,22 @@ impl<'a> Situation<'a> {
         error.is_some_and(|error| error.get("relay_path").is_none())
     }
 
+    /// Whether the line reports that the caller's own wait was cancelled.
+    fn is_local_cancel(&self) -> bool {
+        let error = self.line.and_then(|line| line.value.get("error"));
+        error.is_some_and(is_cancellation)
+    }
+
+    /// Whether the ending was written before the line.
+    fn ending_arrived(&self) -> bool {
+        let Some(line) = self.line else { return false };
+        self.seat.arrivals.iter().any(|arrival| {
+            arrival.n < line.n
+                && matches!(&arrival.what, Arrival::Frame(_, Some(sent))
+                    if sent.cid == self.cid && matches!(sent.kind(), MsgKind::Return | MsgKind::Error))
+        })
+    }
+
     /// Whether the line reports an error that came with a frame of another dialog.
     fn is_foreign_error(&self) -> bool {
         let error = self.line.and_then(|line| line.value.get("error"));
@@ -128,6 +144,7 @@ impl<'a> Situation<'a> {
         match (self.recorded_error(), self.relayed_error()) {
             (Some(error), Some(received)) => {
                 error.src_uid == *self.us()
+                    && error.relay_path.last() == Some(self.us())
                     && error.src_type_str == error.boxed_type_str
                     && received.src_uid != *self.us()
             }
@@ -279,8 +296,10 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "D6",
-        when: "the caller leaves a dialog that goes on, by an error of its own",
-        holds: |s| s.role() == Some(Role::Parent) && !s.is_ended() && s.is_local_error(),
+        when: "the caller's wait for a dialog that goes on is cancelled",
+        holds: |s| {
+            s.role() == Some(Role::Parent) && !s.is_ended() && s.is_local_cancel() && !s.ending_arrived()
+        },
         recorded: Recorded::Line("result"),
         instead: Instead::Seen(|s| s.outcome().is_none()),
     },

@@ -49,8 +49,8 @@ pub struct Own {
     pub n: u32,
     /// What it says.
     pub sent: Sent,
-    /// The action line that it comes from.
-    pub act: Option<Act>,
+    /// The action line that it comes from, if any.
+    pub act: Option<Arc<Act>>,
 }
 
 /// One step of the recording, seen from one end.
@@ -97,11 +97,11 @@ pub struct Seat {
     /// Everything we wrote.
     pub owns: Vec<Own>,
     /// What user code did without a frame.
-    pub acts: Vec<Act>,
+    pub acts: Vec<Arc<Act>>,
     /// The order.
     pub steps: Vec<Step>,
     /// By dialog id.
-    pub dialogs: BTreeMap<Arc<str>, Plan>,
+    pub dialogs: BTreeMap<Arc<str>, Arc<Plan>>,
     /// What this actor knows from all connections.
     pub memory: Arc<Memory>,
     /// Whether our process died or cut the connection on purpose at the end of the steps.
@@ -210,16 +210,16 @@ impl Seat {
                 Sent { body: Body::SpawnSpec(_), .. } if !ours => self.is_spawned = true,
                 Sent { cid: Some(cid), body: Body::Start(opening) } => {
                     if let Some(plan) = opening.cancelled().and_then(|cid| self.dialogs.get_mut(&cid)) {
-                        plan.was_cancelled |= ours;
+                        Arc::make_mut(plan).was_cancelled |= ours;
                     }
                     let role = if ours { Role::Parent } else { Role::Child };
                     let kind = self.kind_by_act(transcript, &cid);
                     let plan = Plan { role, opening: *opening, kind, was_cancelled: false };
-                    self.dialogs.entry(cid).or_insert(plan);
+                    self.dialogs.entry(cid).or_insert(Arc::new(plan));
                 }
                 Sent { cid: Some(cid), body: Body::StartAck(kind) } => {
                     if let Some(plan) = self.dialogs.get_mut(&cid) {
-                        plan.kind = kind;
+                        Arc::make_mut(plan).kind = kind;
                     }
                 }
                 _ => {}
@@ -236,7 +236,7 @@ impl Seat {
 
     /// Puts everything in order, each act with the frame that it made.
     fn lay_out(&mut self, transcript: &Transcript, peer: &Arc<str>) {
-        let mut unclaimed: Vec<(usize, Act)> = Vec::new();
+        let mut unclaimed: Vec<(usize, Arc<Act>)> = Vec::new();
         for line in &transcript.lines {
             match line {
                 Line::Frame(frame) if frame.conn == self.conn && frame.from == *peer => {
@@ -296,7 +296,7 @@ impl Seat {
     }
 
     /// The action line that made this frame: the first fitting one of its dialog.
-    fn claim(&self, sent: &Sent, unclaimed: &mut Vec<(usize, Act)>) -> Option<Act> {
+    fn claim(&self, sent: &Sent, unclaimed: &mut Vec<(usize, Arc<Act>)>) -> Option<Arc<Act>> {
         let (cid, actions) = self.origin(sent)?;
         // The first action fits best; another one stands for it where the reference overruled it.
         let index = actions.iter().find_map(|action| {
@@ -321,7 +321,6 @@ impl Seat {
         }
         let plan = self.dialogs.get(&cid)?;
         let actions: &[&str] = match sent.kind() {
-            MsgKind::StartAck => &["task"],
             MsgKind::Started => &["started"],
             MsgKind::Yield => &["send"],
             MsgKind::Stop if plan.role == Role::Child && plan.kind == Kind::Generator => &["return", "raise"],
@@ -333,6 +332,12 @@ impl Seat {
         Some((cid, actions))
     }
 
+    /// Whether this accepts a task of which a line says that it ran.
+    pub fn ran(&self, sent: &Sent) -> bool {
+        sent.kind() == MsgKind::StartAck
+            && self.acts.iter().any(|act| act.action == "task" && act.dialog == sent.cid)
+    }
+
     /// Whether this frame of ours tells the peer that it sends too fast.
     pub fn is_notice(&self, sent: &Sent) -> bool {
         sent.error().is_some_and(|error| {
@@ -342,7 +347,7 @@ impl Seat {
         })
     }
 
-    fn insert_acts(&mut self, unclaimed: Vec<(usize, Act)>) {
+    fn insert_acts(&mut self, unclaimed: Vec<(usize, Arc<Act>)>) {
         let steps = std::mem::take(&mut self.steps);
         let mut unclaimed = unclaimed.into_iter().peekable();
         for (index, step) in steps.into_iter().enumerate() {

@@ -460,12 +460,21 @@ impl<'a> Walk<'a> {
     ///
     /// If something did not.
     pub fn check_endings(&self) -> Result<(), Difference> {
-        Ok(())
+        let unfinished = self.dialogs.iter().find(|(cid, dialog)| {
+            let is_runtime = self.plan(cid).is_some_and(|plan| {
+                plan.role == scipp_proto::phase::Role::Child && plan.opening.is_runtime()
+            });
+            is_runtime && dialog.facts.accepted && !dialog.facts.ended && !self.seat.is_cut_short
+        });
+        match unfinished {
+            Some((cid, _)) => Err(self.differs(format!("the runtime never finished {cid}"))),
+            None => Ok(()),
+        }
     }
 
     /// What is known beforehand of the dialog with this recorded id.
     pub fn plan(&self, cid: &Arc<str>) -> Option<&'a Plan> {
-        self.seat.dialogs.get(cid)
+        self.seat.dialogs.get(cid).map(|plan| &**plan)
     }
 
     /// The rules used, and the dialogs they were used for.

@@ -60,7 +60,7 @@ pub enum Line {
     /// Something that happened to a connection.
     Event(LinkEvent),
     /// Something that user code did.
-    Act(Act),
+    Act(Arc<Act>),
 }
 
 /// One message as sent.
@@ -143,14 +143,14 @@ impl Line {
                 Ok(Self::Event(LinkEvent { n, conn, event, by, to }))
             }
             Keys { n, actor: Some(actor), dialog, action: Some(action), value, detail, .. } => {
-                Ok(Self::Act(Act { n, actor, dialog, action, value, detail }))
+                Ok(Self::Act(Arc::new(Act { n, actor, dialog, action, value, detail })))
             }
             _ => Err("neither frame nor event nor action".to_owned()),
         }
     }
 
     /// Place in the order of time.
-    pub const fn n(&self) -> u32 {
+    pub fn n(&self) -> u32 {
         match self {
             Self::Frame(frame) => frame.n,
             Self::Event(event) => event.n,
@@ -160,7 +160,11 @@ impl Line {
 }
 
 fn unhex(text: &str) -> Result<Bytes, String> {
-    let digit = |byte: u8| (byte as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
     let pairs = text.as_bytes().chunks_exact(2);
     if !pairs.remainder().is_empty() {
         return Err("hex of odd length".to_owned());
