@@ -64,7 +64,8 @@ pub struct Config {
     pub max_own_dialogs: usize,
     /// Unread items a dialog may hold. 64: the window Python senders count on.
     pub inbox_items: usize,
-    /// Bytes of unread items all dialogs of the connection may hold together.
+    /// Bytes of unread items all dialogs of the connection may hold together. A longer item is taken
+    /// when it is the only one.
     pub inbox_bytes: usize,
     /// What happens beyond the window.
     pub overrun: OverrunPolicy,
