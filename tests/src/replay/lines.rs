@@ -52,7 +52,8 @@ impl Walk<'_> {
     fn act_in(&mut self, cid: &Arc<str>, act: &Act) -> Result<(), String> {
         let Some(id) = self.dialogs.get(cid).and_then(|dialog| dialog.id) else {
             // Nothing of it ever reached this connection's core.
-            return if matches!(act.action.as_str(), "result" | "raise" | "task" | "open_context" | "call") {
+            let is_silent = matches!(act.action.as_str(), "result" | "raise" | "open_context" | "call");
+            return if is_silent || self.closed.is_some() {
                 Ok(())
             } else {
                 Err("no such dialog here".to_owned())

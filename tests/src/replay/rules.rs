@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{ANY_PLD_SPEC, ErrorMsg, Fault, Kind, MsgKind};
-use scipp_proto::{CloseReason, DialogRef, Failure, Outcome, PeerViolation, RuntimeEndpoint, Uid};
+use scipp_proto::{CloseReason, DialogRef, Era, Failure, Outcome, PeerViolation, RuntimeEndpoint, Uid};
 
-use super::acts::{is_about, is_cancellation};
+use super::acts::{is_about, is_cancellation, type_name};
 use super::lines::is_unresolved;
 use super::seat::{Arrival, Plan, Seat};
 use super::sent::{Body, CANCEL_TASK, Opening, RUNTIME, Sent};
@@ -366,6 +366,13 @@ pub const RULES: &[Rule] = &[
         instead: Instead::Nothing,
     },
     Rule {
+        id: "D20",
+        when: "a cancel request for the dialog was sent",
+        holds: |s| s.facts.sent_cancel,
+        recorded: Recorded::CancelRequest,
+        instead: Instead::Nothing,
+    },
+    Rule {
         id: "D25",
         when: "the actor failed as a whole",
         holds: |s| s.recorded.is_some_and(|sent| sent.cid.is_none()),
@@ -410,6 +417,13 @@ pub const RULES: &[Rule] = &[
         id: "D32",
         when: "the child's Stop or ending was taken",
         holds: |s| s.role() == Some(Role::Parent) && (s.facts.took_stop || s.facts.ended),
+        recorded: Recorded::Frame(MsgKind::Stop),
+        instead: Instead::Nothing,
+    },
+    Rule {
+        id: "D32",
+        when: "the parent's Stop was taken",
+        holds: |s| s.role() == Some(Role::Child) && s.facts.took_stop,
         recorded: Recorded::Frame(MsgKind::Stop),
         instead: Instead::Nothing,
     },
@@ -459,25 +473,31 @@ pub const RULES: &[Rule] = &[
         instead: Instead::Nothing,
     },
     Rule {
+        id: "D40",
+        when: "a Start named another caller than the handshake and was refused",
+        holds: |s| s.is_spoofed(),
+        recorded: Recorded::Line("task"),
+        instead: Instead::Seen(|s| s.view.is_none()),
+    },
+    Rule {
         id: "D47",
-        when: "the parent's Stop was taken",
-        holds: |s| s.role() == Some(Role::Child) && s.facts.took_stop,
-        recorded: Recorded::Frame(MsgKind::Stop),
-        instead: Instead::Nothing,
-    },
-    Rule {
-        id: "D48",
-        when: "a cancel request for the dialog was sent",
-        holds: |s| s.facts.sent_cancel,
-        recorded: Recorded::CancelRequest,
-        instead: Instead::Nothing,
-    },
-    Rule {
-        id: "D49",
         when: "a cancel request names a dialog that was never opened on this connection",
         holds: |s| s.plan.is_none(),
         recorded: Recorded::CancelRequest,
         instead: Instead::Nothing,
+    },
+    Rule {
+        id: "D48",
+        when: "the 2025 reference waits for an outer dialog after its task left an inner one",
+        holds: |s| {
+            s.seat.identity.era == Era::March2025
+                && s.facts.ended
+                && s.line
+                    .and_then(|line| line.value.get("error"))
+                    .is_some_and(|error| type_name(error) == "AssertionError")
+        },
+        recorded: Recorded::Line("result"),
+        instead: Instead::Seen(|s| matches!(s.outcome(), Some(Outcome::Returned(Some(_))))),
     },
 ];
 
