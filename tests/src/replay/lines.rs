@@ -246,7 +246,11 @@ impl Walk<'_> {
             }
             return self.core.unwound(id).map_err(|misuse| misuse.to_string());
         }
-        if act.value.get("boxed_type").and_then(Value::as_str) == Some("<unknown>") {
+        let holds_unknown = act.value.get("boxed_type").and_then(Value::as_str) == Some("<unknown>");
+        if act.action == "return" && act.value.get("$py").is_some() {
+            return self.core.fail(id, Report::new("MsgTypeError", "")).map_err(|misuse| misuse.to_string());
+        }
+        if holds_unknown {
             // The reference could not encode the error itself.
             return self
                 .core
