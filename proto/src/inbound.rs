@@ -311,7 +311,7 @@ impl Connection {
             dialog.dropped = dialog.dropped.saturating_add(1);
             return;
         }
-        let (pushed, freed) = dialog.inbox.push(item, room);
+        let (pushed, freed) = dialog.inbox.push(item, room, self.config.pause_reserve);
         self.inbox_bytes = self.inbox_bytes.saturating_sub(freed);
         let stored = pushed == Pushed::Stored || freed > 0;
         if stored {
