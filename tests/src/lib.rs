@@ -5,6 +5,7 @@
 //! again with the real core.
 
 pub mod pair;
+pub mod parallel;
 pub mod replay;
 pub mod script;
 pub mod tally;

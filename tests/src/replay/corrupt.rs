@@ -9,8 +9,10 @@ use scipp_proto::wire::{Kind, MsgKind};
 use scipp_proto::{Payload, Uid};
 use serde_json::json;
 
-use super::seat::{Own, Seat, Step};
+use super::seat::{Arrival, Own, Seat, Step};
 use super::sent::{Body, Sent};
+use super::walk::Walk;
+use crate::transcript::Act;
 
 /// What is made wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -251,5 +253,54 @@ fn other_byte(payload: &Payload) -> Option<Payload> {
         let mut changed = BytesMut::from(&bytes[..]);
         changed[index] ^= 1;
         Payload::new(changed.freeze()).ok()
+    })
+}
+
+/// Why nobody can notice that this place is wrong, if so. `found` is how the true recording was explained.
+pub fn excuse(seat: &Seat, found: &Walk<'_>, corruption: Corruption, place: &Place) -> Option<&'static str> {
+    let own = match place.what {
+        What::Own(index) | What::ActOfOwn(index) => Some(&seat.owns[index]),
+        What::Pair(..) | What::Act(_) => None,
+    };
+    let act = own.and_then(|own| own.act.as_ref());
+    let is_silent = |own: &Own| found.silenced.contains(&own.n);
+    let frames = || seat.owns.iter().filter(|own| own.sent.cid.as_ref() == Some(&place.cid));
+    if own.is_some_and(is_silent) || frames().any(|own| own.sent.opening().is_some() && is_silent(own)) {
+        return Some("a rule says that nothing is sent in its place");
+    }
+    match corruption {
+        Corruption::OtherByte if act.is_none() => {
+            Some("no line says what was sent, the act is read off the frame")
+        }
+        Corruption::OtherByte if names_object(act) => {
+            Some("the line names an object of Python, not its bytes")
+        }
+        Corruption::NoStop if act.is_none() => {
+            Some("no line says that the stream was left, the act is read off the frame")
+        }
+        Corruption::NoStop if was_over(seat, place) => Some(
+            "the other end's Stop, ending or hanging up was there to be taken first, which makes ours superfluous",
+        ),
+        Corruption::NoFinal | Corruption::NoStartAck | Corruption::TwoReturns if frames().any(is_silent) => {
+            Some("a rule says that nothing more is sent in this dialog")
+        }
+        Corruption::NoFinal if seat.is_cut_short => Some("the process was killed and may have left it out"),
+        _ => None,
+    }
+}
+
+fn names_object(act: Option<&Arc<Act>>) -> bool {
+    act.is_some_and(|act| act.value.to_string().contains("\"$py\""))
+}
+
+/// Whether the other end's side of the stream was over before this place.
+fn was_over(seat: &Seat, place: &Place) -> bool {
+    seat.arrivals.iter().filter(|arrival| arrival.n < place.n).any(|arrival| match &arrival.what {
+        Arrival::Frame(_, Some(sent)) => {
+            sent.cid.as_ref() == Some(&place.cid)
+                && matches!(sent.kind(), MsgKind::Stop | MsgKind::Return | MsgKind::Error)
+        }
+        Arrival::Frame(_, None) => false,
+        Arrival::Eof | Arrival::Reset => true,
     })
 }

@@ -246,16 +246,11 @@ impl Walk<'_> {
             }
             return self.core.unwound(id).map_err(|misuse| misuse.to_string());
         }
-        let holds_unknown = act.value.get("boxed_type").and_then(Value::as_str) == Some("<unknown>");
-        if act.action == "return" && act.value.get("$py").is_some() {
-            return self.core.fail(id, Report::new("MsgTypeError", "")).map_err(|misuse| misuse.to_string());
-        }
-        if holds_unknown {
-            // The reference could not encode the error itself.
-            return self
-                .core
-                .fail(id, Report::new(type_name(&act.value), ""))
-                .map_err(|misuse| misuse.to_string());
+        let is_unknown = act.value.get("boxed_type").and_then(Value::as_str) == Some("<unknown>");
+        if is_unknown || act.action == "return" && act.value.get("$py").is_some() {
+            // What the reference could not encode; a driver reports that as a type error.
+            let report = Report::new("MsgTypeError", "");
+            return self.core.fail(id, report).map_err(|misuse| misuse.to_string());
         }
         Err("the task is over, but nothing was sent".to_owned())
     }

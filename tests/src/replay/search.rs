@@ -12,6 +12,7 @@ use scipp_proto::Config;
 
 use super::seat::{Seat, Step};
 use super::walk::{Difference, Walk};
+use crate::tally::Tally;
 
 /// Ways tried with one number of rules before another rule is allowed.
 const PATIENCE: usize = 4_000;
@@ -25,6 +26,27 @@ pub fn play<'a>(seat: &'a Seat, config: &Config, patience: Option<usize>) -> Res
     let start = Walk::new(seat, config.clone());
     at_once(start.clone())
         .or_else(|difference| Search::new(start, difference, patience.unwrap_or(PATIENCE)).run())
+}
+
+/// Goes the way of `found` once more and counts the moves that arrived on it.
+///
+/// # Errors
+///
+/// If that way does not lead to the end again: then something besides the schedule decided.
+pub fn retrace(seat: &Seat, config: &Config, found: &Walk<'_>) -> Result<Tally, Difference> {
+    let mut walk = Walk::new(seat, config.clone());
+    walk.explaining = true;
+    walk.tally = Some(Tally::default());
+    walk.settle()?;
+    loop {
+        while found.schedule.get(walk.taken) == Some(&walk.at) {
+            walk.take_arrival()?;
+        }
+        if walk.step().is_none() {
+            return Ok(walk.tally.unwrap_or_default());
+        }
+        walk.run_step()?;
+    }
 }
 
 /// Takes every arrival as soon as it was written.

@@ -11,6 +11,7 @@ use scipp_proto::{CloseReason, Config, Connection, DialogId, DialogRef, Event, I
 use super::rules::{self, Situation};
 use super::seat::{Arrival, Own, Plan, Seat, Step};
 use super::sent::{Body, Sent, split, text_payload};
+use crate::tally::Tally;
 
 /// No deadline fires in a replay.
 pub const NOW: Instant = Instant::EPOCH;
@@ -91,6 +92,12 @@ pub struct Walk<'a> {
     pub used: Vec<Use>,
     /// Acts that no line says.
     pub(super) derived: usize,
+    /// Recorded frames of ours in whose place a rule says that nothing is sent.
+    pub(super) silenced: Vec<u32>,
+    /// For each arrival taken so far, the step before which that was.
+    pub(super) schedule: Vec<usize>,
+    /// Where moves are counted, if they are.
+    pub(super) tally: Option<Tally>,
     pub(super) closed: Option<CloseReason>,
     /// Whether differences are looked up in the rules.
     pub(super) explaining: bool,
@@ -116,6 +123,9 @@ impl<'a> Walk<'a> {
             own_cids: BTreeMap::new(),
             used: Vec::new(),
             derived: 0,
+            silenced: Vec::new(),
+            schedule: Vec::new(),
+            tally: None,
             closed: None,
             explaining: false,
         }
@@ -186,13 +196,18 @@ impl<'a> Walk<'a> {
         let seat = self.seat;
         let Some(arrival) = seat.arrivals.get(self.taken) else { return Ok(()) };
         self.taken += 1;
+        self.schedule.push(self.at);
         match &arrival.what {
             Arrival::Frame(bytes, sent) => {
                 if let Some(sent) = sent {
                     self.note_arrival(sent);
                 }
                 let translated = sent.as_ref().and_then(|sent| self.translate(bytes, sent));
-                self.feed(translated.as_ref().unwrap_or(bytes))?;
+                let bytes = translated.as_ref().unwrap_or(bytes);
+                if let (Some(tally), true) = (&mut self.tally, bytes.len() > wire::frame::PREFIX) {
+                    tally.observe(&self.core, &bytes.slice(wire::frame::PREFIX..));
+                }
+                self.feed(bytes)?;
             }
             Arrival::Eof => self.core.handle_eof(NOW),
             Arrival::Reset => self.core.handle_reset(NOW),
@@ -449,6 +464,7 @@ impl<'a> Walk<'a> {
             own.sent.opening().and_then(|opening| opening.cancelled()).or_else(|| own.sent.cid.clone());
         let situation = Situation::of(self, about.as_ref(), Some(&own.sent), None);
         let Some(rule) = rules::for_silence(&situation) else { return Err(difference) };
+        self.silenced.push(own.n);
         self.note_use(rule, about);
         self.matched += 1;
         Ok(())

@@ -23,15 +23,21 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "D5",
-        when: "the child's final frame was sent",
-        holds: |s| s.is_child() && s.facts.ended,
+        when: "the child's final frame was sent, and the reference sends another one",
+        holds: |s| s.is_child() && s.facts.ended && s.ended_in_recording(),
         recorded: Recorded::Frame(MsgKind::Error),
         instead: Instead::Nothing,
     },
     Rule {
         id: "D5",
-        when: "a task ends with its actor, and the reference says nothing",
-        holds: |s| s.is_child() && s.facts.accepted,
+        when: "a task ends with its actor, which nobody asked to cancel, and the reference says nothing",
+        holds: |s| {
+            s.is_child()
+                && s.facts.accepted
+                && !s.facts.took_cancel
+                && !s.facts.took_error
+                && !s.ends_in_recording()
+        },
         recorded: Recorded::Nothing,
         instead: Instead::This(|s| s.cancellation()),
     },

@@ -174,6 +174,38 @@ impl<'a> Situation<'a> {
         }
     }
 
+    /// Whether a final frame of ours was recorded before the one at hand.
+    pub fn ended_in_recording(&self) -> bool {
+        let until = self
+            .seat
+            .owns
+            .iter()
+            .position(|own| self.recorded.is_some_and(|sent| std::ptr::eq(sent, &own.sent)));
+        self.seat.owns[..until.unwrap_or(0)].iter().any(|own| self.is_final(&own.sent))
+    }
+
+    /// Whether the recording says how our end of the dialog came to its end: by a final frame, by user
+    /// code, or by the other end.
+    pub fn ends_in_recording(&self) -> bool {
+        let told = |sent: &Sent| match &sent.body {
+            Body::Error(_) => sent.cid == self.cid,
+            Body::Start(opening) => opening.cancelled().is_some_and(|cid| Some(&cid) == self.cid.as_ref()),
+            _ => false,
+        };
+        self.seat.owns.iter().any(|own| self.is_final(&own.sent))
+            || self
+                .seat
+                .arrivals
+                .iter()
+                .any(|arrival| matches!(&arrival.what, Arrival::Frame(_, Some(sent)) if told(sent)))
+            || self.seat.acts.iter().any(|act| act.action == "cancel" && act.dialog == self.cid)
+            || !self.seat.memory.cancels.is_empty()
+    }
+
+    fn is_final(&self, sent: &Sent) -> bool {
+        sent.cid == self.cid && matches!(sent.kind(), MsgKind::Return | MsgKind::Error)
+    }
+
     /// The error that the line reports.
     pub fn seen_error(&self) -> Option<&'a Value> {
         self.line?.value.get("error")
@@ -244,15 +276,13 @@ impl Situation<'_> {
         Some(Sent { cid: self.ours?.cid.clone(), body: Body::Error(Box::new(error)) })
     }
 
-    /// That this task was cancelled, by us or by who asked our actor to cancel.
+    /// That our actor cancelled this task.
     pub fn cancellation(&self) -> Option<Sent> {
         let mut sent = self.error("ContextCancelled")?;
-        let canceller = self.ours?.error()?.canceller.clone()?;
-        let asked = self.seat.memory.cancels.iter().any(|(_, by)| *by == canceller);
         if let Body::Error(error) = &mut sent.body {
-            error.canceller = Some(canceller.clone());
+            error.canceller = Some(self.us().clone());
         }
-        (asked || canceller == *self.us()).then_some(sent)
+        Some(sent)
     }
 
     /// The end of the stream.
