@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{ErrorMsg, Kind};
-use scipp_proto::{Call, Canceller, DialogId, Payload, RemoteError, Report, RuntimeEndpoint, Target};
+use scipp_proto::{Call, Canceller, DialogId, Payload, RemoteError, Report, RuntimeEndpoint, Target, Uid};
 use serde_json::Value;
 
 use super::seat::{Own, fits};
@@ -36,7 +36,7 @@ impl Walk<'_> {
             Ok(verb) => verb,
             Err(refusal) => return self.skip(index, &refusal),
         };
-        if verb == Verb::Derived && own.act.is_none() && !seat.ran(&own.sent) {
+        if verb == Verb::Called && own.act.is_none() && !seat.ran(&own.sent) {
             self.derived += 1;
         }
         self.settle()?;
@@ -50,7 +50,7 @@ impl Walk<'_> {
         let cid = own.sent.cid.as_ref();
         match &own.sent.body {
             Body::Aid(_) => Ok(Verb::Automatic),
-            Body::SpawnSpec(spec) => self.core.spawn_spec(spec).map_err(refused).map(derived),
+            Body::SpawnSpec(spec) => self.core.spawn_spec(spec).map_err(refused).map(by_verb),
             Body::Start(opening) => self.open(cid, opening),
             _ => {
                 let cid = cid.ok_or("a frame without a dialog")?;
@@ -72,16 +72,16 @@ impl Walk<'_> {
 
     fn perform_in(&mut self, cid: &Arc<str>, id: DialogId, own: &Own) -> Result<Verb, String> {
         match &own.sent.body {
-            Body::StartAck(kind) => self.core.accept(id, *kind).map_err(refused).map(derived),
-            Body::Started(value) => self.core.started(id, value.clone()).map_err(refused).map(derived),
+            Body::StartAck(kind) => self.core.accept(id, *kind).map_err(refused).map(by_verb),
+            Body::Started(value) => self.core.started(id, value.clone()).map_err(refused).map(by_verb),
             Body::Yield(item) => {
                 self.ensure_stream(cid, id)?;
-                self.core.send(id, item.clone()).map_err(refused).map(derived)
+                self.core.send(id, item.clone()).map_err(refused).map(by_verb)
             }
             Body::Stop if self.is_generator_child(cid) => self.end_generator(id, own),
             Body::Stop => {
                 self.ensure_stream(cid, id)?;
-                self.core.stop(id).map_err(refused).map(derived)
+                self.core.stop(id).map_err(refused).map(by_verb)
             }
             Body::Return(value) => self.return_value(id, value),
             Body::Error(error) => self.fail(cid, id, own, error),
@@ -95,7 +95,7 @@ impl Walk<'_> {
         if let Some(target) = opening.cancelled() {
             // There is no verb for a request about a dialog that never was on this connection.
             let id = self.dialogs.get(&target).and_then(|dialog| dialog.id).ok_or("no such dialog here")?;
-            return self.core.cancel(NOW, id).map_err(refused).map(derived);
+            return self.core.cancel(NOW, id).map_err(refused).map(by_verb);
         }
         let cid = cid.ok_or("a Start without a dialog")?;
         let kind = self.plan(cid).map_or(Kind::Function, |plan| plan.kind);
@@ -107,7 +107,7 @@ impl Walk<'_> {
         if let Some(dialog) = self.dialogs.get_mut(cid) {
             dialog.id = Some(id);
         }
-        Ok(Verb::Derived)
+        Ok(Verb::Called)
     }
 
     /// The runtime opens streams without a line.
@@ -130,7 +130,7 @@ impl Walk<'_> {
         match own.act.as_ref().filter(|act| act.action == "raise") {
             Some(act) if is_cancellation(&act.value) => self.unwound(id, None, own.n),
             Some(act) => {
-                self.core.fail(id, Report::new(type_name(&act.value), "")).map_err(refused).map(derived)
+                self.core.fail(id, Report::new(type_name(&act.value), "")).map_err(refused).map(by_verb)
             }
             None => self.return_value(id, &Payload::NIL),
         }
@@ -139,10 +139,10 @@ impl Walk<'_> {
     /// As a driver does it: an endpoint that returns too early has failed.
     fn return_value(&mut self, id: DialogId, value: &Payload) -> Result<Verb, String> {
         match self.core.finish(id, value.clone()) {
-            Ok(()) => Ok(Verb::Derived),
+            Ok(()) => Ok(Verb::Called),
             Err(misuse) => {
                 let report = Report::new("RuntimeError", misuse.to_string());
-                self.core.fail(id, report).map_err(refused).map(derived)
+                self.core.fail(id, report).map_err(refused).map(by_verb)
             }
         }
     }
@@ -151,7 +151,7 @@ impl Walk<'_> {
         let is_accepted = self.facts(cid).is_some_and(|facts| facts.accepted);
         let must_unwind = self.core.dialog(id).is_some_and(|dialog| dialog.must_unwind());
         if !is_accepted && !must_unwind {
-            return self.core.refuse(id, report(error)).map_err(refused).map(derived);
+            return self.core.refuse(id, report(error)).map_err(refused).map(by_verb);
         }
         let us = &self.seat.identity.uid;
         let is_cancelled = match &own.act {
@@ -164,13 +164,13 @@ impl Walk<'_> {
         }
         if let Some(received) = self.received(own.act.as_deref(), error, own.n) {
             let received = RemoteError { msg: received, repaired: false };
-            return self.core.relay(id, &received).map_err(refused).map(derived);
+            return self.core.relay(id, &received).map_err(refused).map(by_verb);
         }
         let mut report = report(error);
         if let Some(act) = &own.act {
             report.type_name = type_name(&act.value).to_owned();
         }
-        self.core.fail(id, report).map_err(refused).map(derived)
+        self.core.fail(id, report).map_err(refused).map(by_verb)
     }
 
     /// The error that this task passes on, if it got it from somewhere.
@@ -186,27 +186,17 @@ impl Walk<'_> {
         fitting.map(|(_, known)| (**known).clone())
     }
 
-    fn unwound(
-        &mut self,
-        id: DialogId,
-        canceller: Option<&scipp_proto::Uid>,
-        n: u32,
-    ) -> Result<Verb, String> {
+    fn unwound(&mut self, id: DialogId, canceller: Option<&Uid>, n: u32) -> Result<Verb, String> {
         if !self.core.dialog(id).is_some_and(|dialog| dialog.must_unwind()) {
             self.cancel_children(canceller, n)?;
         }
-        self.core.unwound(id).map_err(refused).map(derived)
+        self.core.unwound(id).map_err(refused).map(by_verb)
     }
 
     /// Our actor was cancelled as a whole: by a request on any of its connections, or by itself.
-    pub(super) fn cancel_children(
-        &mut self,
-        canceller: Option<&scipp_proto::Uid>,
-        n: u32,
-    ) -> Result<(), String> {
+    pub(super) fn cancel_children(&mut self, canceller: Option<&Uid>, n: u32) -> Result<(), String> {
         let us = &self.seat.identity.uid;
-        let asked =
-            |uid: &scipp_proto::Uid| self.seat.memory.cancels.iter().any(|(when, by)| *when < n && by == uid);
+        let asked = |uid: &Uid| self.seat.memory.cancels.iter().any(|(when, by)| *when < n && by == uid);
         let canceller = match canceller {
             Some(uid) if uid == us => Canceller::Us,
             Some(uid) if asked(uid) => Canceller::Actor(uid.clone()),
@@ -225,7 +215,7 @@ impl Walk<'_> {
         match &own.sent.body {
             Body::CancelAck(true) => {
                 let id = self.dialogs.get(cid).and_then(|dialog| dialog.id).ok_or("no such request here")?;
-                self.core.acknowledge(id).map_err(refused).map(derived)
+                self.core.acknowledge(id).map_err(refused).map(by_verb)
             }
             _ => Ok(Verb::Automatic),
         }
@@ -237,15 +227,12 @@ impl Walk<'_> {
 enum Verb {
     /// The core made it by itself.
     Automatic,
-    /// A verb made it; derived if no action line says so.
-    Derived,
+    /// A verb made it; it is derived if no action line says so.
+    Called,
 }
 
-const fn derived<T>(_: T) -> Verb
-where
-    T: Copy,
-{
-    Verb::Derived
+const fn by_verb((): ()) -> Verb {
+    Verb::Called
 }
 
 fn refused(misuse: impl Debug) -> String {
@@ -278,11 +265,11 @@ pub(super) fn is_cancellation(value: &Value) -> bool {
 /// Whether the line describes this error from the wire.
 pub(super) fn is_about(value: &Value, error: &ErrorMsg) -> bool {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
-    let uid = |value: &Value| -> Option<scipp_proto::Uid> {
+    let uid = |value: &Value| -> Option<Uid> {
         let pair = value.as_array()?;
-        Some(scipp_proto::Uid::new(pair.first()?.as_str()?, pair.get(1)?.as_str()?))
+        Some(Uid::new(pair.first()?.as_str()?, pair.get(1)?.as_str()?))
     };
-    let optional = |key: &str, known: &Option<scipp_proto::Uid>| match value.get(key) {
+    let optional = |key: &str, known: &Option<Uid>| match value.get(key) {
         Some(value) => uid(value) == *known,
         None => true,
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scipp_proto::config::OverrunPolicy;
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{ErrorMsg, Kind};
-use scipp_proto::{Failure, Misuse, Outcome, Payload, Report, Take};
+use scipp_proto::{DialogId, Failure, Misuse, Outcome, Payload, Report, Take};
 use serde_json::Value;
 
 use super::acts::{is_about, is_cancellation, type_name};
@@ -14,8 +14,8 @@ use super::walk::{Difference, NOW, Walk};
 use crate::transcript::Act;
 use crate::value;
 
-/// Items beyond the window that a Python reader who allows overruns keeps.
-const OVERFLOW: usize = 616;
+/// Unread items that we keep where overruns are allowed: more than any recording has.
+const OVERFLOW: usize = 1 << 20;
 
 impl Walk<'_> {
     /// Does or checks what this line says.
@@ -65,10 +65,7 @@ impl Walk<'_> {
                 same(&act.value, &first)
             }
             "open_stream" => self.open_stream(cid, id, act),
-            "receive" => match self.core.take(id) {
-                Ok(Take::Item(item)) => same(&act.value, &item),
-                other => Err(format!("{other:?}")),
-            },
+            "receive" => self.receive(cid, id, act),
             "eoc" => match self.core.take(id) {
                 Ok(Take::End) => Ok(()),
                 other => Err(format!("{other:?}")),
@@ -85,7 +82,37 @@ impl Walk<'_> {
         }
     }
 
-    fn open_stream(&mut self, cid: &Arc<str>, id: scipp_proto::DialogId, act: &Act) -> Result<(), String> {
+    /// Takes the next item. Where overruns are allowed the reference drops items beyond its own bounds; the
+    /// core has kept them.
+    fn receive(&mut self, cid: &Arc<str>, id: DialogId, act: &Act) -> Result<(), String> {
+        let may_skip = self.explaining && self.allows_overruns(cid, act);
+        let mut skipped = false;
+        loop {
+            match self.core.take(id) {
+                Ok(Take::Item(item)) => match same(&act.value, &item) {
+                    Err(_) if may_skip => skipped = true,
+                    result => {
+                        if skipped {
+                            self.note_use("D18", Some(cid.clone()));
+                        }
+                        return result;
+                    }
+                },
+                other => return Err(format!("{other:?}")),
+            }
+        }
+    }
+
+    /// Whether user code allowed overruns of this dialog before.
+    fn allows_overruns(&self, cid: &Arc<str>, act: &Act) -> bool {
+        let lines = self.seat.acts.iter().chain(self.seat.owns.iter().filter_map(|own| own.act.as_ref()));
+        lines.filter(|line| line.dialog.as_ref() == Some(cid) && line.n <= act.n).any(|line| {
+            let options = line.value.get("options").unwrap_or(&line.value);
+            options.get("allow_overruns") == Some(&Value::Bool(true))
+        })
+    }
+
+    fn open_stream(&mut self, cid: &Arc<str>, id: DialogId, act: &Act) -> Result<(), String> {
         if let Some(facts) = self.facts(cid) {
             if facts.opened_stream {
                 return match self.core.open_stream(id) {
@@ -95,19 +122,13 @@ impl Walk<'_> {
             }
             facts.opened_stream = true;
         }
-        let opening = self.seat.acts.iter().chain(self.seat.owns.iter().filter_map(|own| own.act.as_ref()));
-        let allows_overruns =
-            opening.filter(|other| other.dialog.as_ref() == Some(cid) && other.n <= act.n).any(|other| {
-                let options = other.value.get("options").unwrap_or(&other.value);
-                options.get("allow_overruns") == Some(&Value::Bool(true))
-            });
         match self.core.open_stream(id) {
             Err(_) if self.failed_next(cid, act) => return Ok(()),
             result => tolerate_ended(result)?,
         }
-        if allows_overruns {
+        if self.allows_overruns(cid, act) {
             let window = self.core.config().inbox_items;
-            tolerate_ended(self.core.set_inbox(id, window, OverrunPolicy::Buffer(window + OVERFLOW)))?;
+            tolerate_ended(self.core.set_inbox(id, window, OverrunPolicy::Buffer(OVERFLOW)))?;
         }
         Ok(())
     }
@@ -136,7 +157,7 @@ impl Walk<'_> {
         }
         if act.value.get("relay_path").is_some() && type_name != "MsgTypeError" && op != "send" {
             let known = self.known_error(cid).ok_or("the core knows of no error")?;
-            return if is_about(&act.value, &known) { Ok(()) } else { self.foreign(cid, act) };
+            return if is_about(&act.value, &known) { Ok(()) } else { self.foreign(act) };
         }
         match (op, type_name) {
             ("started", "RuntimeError") => match self.core.started(id, Payload::NIL) {
@@ -171,7 +192,7 @@ impl Walk<'_> {
     }
 
     /// An error that passes through this dialog's block and came from another dialog.
-    fn foreign(&self, _cid: &Arc<str>, act: &Act) -> Result<(), String> {
+    fn foreign(&self, act: &Act) -> Result<(), String> {
         let known = &self.seat.memory.errors;
         if known.iter().any(|(when, error)| *when < act.n && is_about(&act.value, error)) {
             Ok(())
@@ -209,7 +230,7 @@ impl Walk<'_> {
     fn local_error(&self, cid: &Arc<str>, act: &Act, error: &Value) -> Result<(), String> {
         let was_cancelled = self.plan(cid).is_some_and(|plan| plan.was_cancelled);
         if error.get("relay_path").is_some() && !self.is_own_check(error) {
-            self.foreign(cid, act)?;
+            self.foreign(act)?;
         }
         if type_name(error) != "Cancelled" && self.left_in_order(cid, act) {
             return Err("ended by an error of the caller, whose block was left without one".to_owned());

@@ -7,6 +7,7 @@ use scipp_proto::Config;
 
 use super::search::{play, retrace};
 use super::seat::{Seat, seats};
+use super::sent::Sent;
 use super::walk::{Difference, Walk};
 use crate::tally::Tally;
 use crate::transcript::{Line, Transcript};
@@ -111,8 +112,7 @@ impl Report {
 }
 
 fn describe(seat: &Seat, difference: &Difference) -> String {
-    let frame =
-        |sent: &Option<super::sent::Sent>| sent.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+    let frame = |sent: &Option<Box<Sent>>| sent.as_ref().map_or("nothing".to_owned(), ToString::to_string);
     format!(
         "{} connection {} as {}, n {}: {}; recorded {}, ours {}",
         seat.file,

@@ -14,7 +14,7 @@ use super::seat::{Seat, Step};
 use super::walk::{Difference, Walk};
 use crate::tally::Tally;
 
-/// Ways tried with one number of rules before another rule is allowed.
+/// Steps tried in vain with one number of rules before another rule is allowed.
 const PATIENCE: usize = 4_000;
 
 /// Plays one end to the end of its recording.
@@ -132,11 +132,11 @@ impl<'a> Search<'a> {
     }
 
     fn run(mut self) -> Result<Walk<'a>, Difference> {
-        let (mut rules, mut tried) = (0, 0);
+        let (mut rules, mut furthest, mut tried) = (0, 0, 0);
         while let Some(node) = self.open.pop() {
             let used = node.walk.used.len();
-            if used > rules {
-                (rules, tried) = (used, 0);
+            if used > rules || node.walk.at > furthest {
+                (rules, furthest, tried) = (used, node.walk.at, 0);
             } else if tried > self.patience {
                 continue;
             }

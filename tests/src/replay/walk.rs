@@ -5,11 +5,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use scipp_proto::wire::{self, Kind, Message, MsgKind};
+use scipp_proto::phase::Role;
+use scipp_proto::wire::{self, Kind, Message};
 use scipp_proto::{CloseReason, Config, Connection, DialogId, DialogRef, Event, Instant, Kwargs};
 
-use super::rules::{self, Situation};
-use super::seat::{Arrival, Own, Plan, Seat, Step};
+use super::seat::{Arrival, Plan, Seat, Step};
 use super::sent::{Body, Sent, split, text_payload};
 use crate::tally::Tally;
 
@@ -24,9 +24,9 @@ pub struct Difference {
     /// What differs, in words.
     pub what: String,
     /// The next frame that was recorded.
-    pub recorded: Option<Sent>,
+    pub recorded: Option<Box<Sent>>,
     /// The frame of the core in its place.
-    pub ours: Option<Sent>,
+    pub ours: Option<Box<Sent>>,
 }
 
 /// What went over the wire in one dialog so far, as the core has seen it.
@@ -86,8 +86,8 @@ pub struct Walk<'a> {
     pub(super) matched: usize,
     pub(super) dialogs: BTreeMap<Arc<str>, Dialog>,
     /// Dialog ids of our own requests: the core's, and the recorded ones.
-    recorded_cids: BTreeMap<Arc<str>, Arc<str>>,
-    own_cids: BTreeMap<Arc<str>, Arc<str>>,
+    pub(super) recorded_cids: BTreeMap<Arc<str>, Arc<str>>,
+    pub(super) own_cids: BTreeMap<Arc<str>, Arc<str>>,
     /// The rules used so far.
     pub used: Vec<Use>,
     /// Acts that no line says.
@@ -181,9 +181,9 @@ impl<'a> Walk<'a> {
     pub fn left_the_loop(&self) -> bool {
         self.dialogs.iter().any(|(cid, dialog)| {
             dialog.facts.ended
-                && self.plan(cid).is_some_and(|plan| {
-                    plan.role == scipp_proto::phase::Role::Child && plan.opening.is_actor_cancel()
-                })
+                && self
+                    .plan(cid)
+                    .is_some_and(|plan| plan.role == Role::Child && plan.opening.is_actor_cancel())
         })
     }
 
@@ -245,13 +245,13 @@ impl<'a> Walk<'a> {
             Body::Started(_) => facts.started = true,
             Body::Stop => {
                 facts.took_stop = true;
-                facts.ended |= plan.kind == Kind::Generator && plan.role == scipp_proto::phase::Role::Parent;
+                facts.ended |= plan.kind == Kind::Generator && plan.role == Role::Parent;
             }
             Body::Return(_) | Body::CancelAck(_) => facts.ended = true,
             Body::Error(_) => {
                 facts.took_error = true;
                 facts.took_notice |= is_notice;
-                facts.ended |= plan.role == scipp_proto::phase::Role::Parent && !is_notice;
+                facts.ended |= plan.role == Role::Parent && !is_notice;
             }
             _ => {}
         }
@@ -291,7 +291,7 @@ impl<'a> Walk<'a> {
             for frame in split(bytes) {
                 let sent = Sent::read(&frame)
                     .ok_or_else(|| self.differs(format!("we sent what is no message: {frame:02x?}")))?;
-                self.account(sent)?;
+                self.account(&sent)?;
             }
         }
         while let Some(event) = self.core.poll_event() {
@@ -309,14 +309,13 @@ impl<'a> Walk<'a> {
         };
         match event {
             Event::Established { peer } => {
-                if written(|body| matches!(body, Body::Aid(_))) != Some(&Body::Aid(peer)) {
-                    return Err(self.differs("the peer is not who its Aid says"));
-                }
+                let is_same = written(|body| matches!(body, Body::Aid(_))) == Some(&Body::Aid(peer));
+                return is_same.then_some(()).ok_or_else(|| self.differs("the peer is not who its Aid says"));
             }
             Event::SpawnSpec(spec) => {
-                if written(|body| matches!(body, Body::SpawnSpec(_))) != Some(&Body::SpawnSpec(spec)) {
-                    return Err(self.differs("the SpawnSpec is not the one that was sent"));
-                }
+                let is_same =
+                    written(|body| matches!(body, Body::SpawnSpec(_))) == Some(&Body::SpawnSpec(spec));
+                return is_same.then_some(()).ok_or_else(|| self.differs("the SpawnSpec is another one"));
             }
             Event::Opened { id, request } => {
                 if let Some(dialog) = self.dialogs.get_mut(&request.cid) {
@@ -335,139 +334,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Our frame in the names of the recording.
-    fn renamed(&self, sent: &Sent) -> Sent {
-        let recorded = |cid: &Arc<str>| self.recorded_cids.get(cid).unwrap_or(cid).clone();
-        let mut sent = sent.clone();
-        sent.cid = sent.cid.as_ref().map(recorded);
-        if let Body::Start(opening) = &mut sent.body {
-            if let Some(target) = opening.cancelled() {
-                opening.kwargs = cancel_kwargs(&recorded(&target));
-            }
-        }
-        sent
-    }
-
-    /// Compares a frame of the core with the next recorded one.
-    fn account(&mut self, ours: Sent) -> Result<(), Difference> {
-        loop {
-            let recorded = self.seat.owns.get(self.matched);
-            let named = self.named_like(&ours, recorded);
-            if let Some(recorded) = recorded {
-                if named.clone().without_texts() == recorded.sent.clone().without_texts() {
-                    self.learn_cid(&ours, recorded);
-                    self.note_sent(&named);
-                    self.matched += 1;
-                    return Ok(());
-                }
-            }
-            let difference = Difference {
-                n: recorded.map_or_else(|| self.n(), |own| own.n),
-                what: "another frame than recorded".to_owned(),
-                recorded: recorded.map(|own| own.sent.clone()),
-                ours: Some(named.clone()),
-            };
-            if !self.explaining {
-                return Err(difference);
-            }
-            let about = named.opening().and_then(|opening| opening.cancelled()).or_else(|| named.cid.clone());
-            let situation = Situation::of(self, about.as_ref(), recorded.map(|own| &own.sent), Some(&named));
-            match rules::for_frame(&situation) {
-                Some((rule, rules::Effect::Extra)) => {
-                    self.note_use(rule, about);
-                    self.note_sent(&named);
-                    return Ok(());
-                }
-                Some((rule, rules::Effect::Replaced)) => {
-                    self.note_use(rule, about);
-                    if let Some(recorded) = recorded {
-                        self.learn_cid(&ours, recorded);
-                    }
-                    self.note_sent(&named);
-                    self.matched += 1;
-                    return Ok(());
-                }
-                None => return Err(difference),
-            }
-        }
-    }
-
-    /// Our frame with a new dialog id named as in the recorded one, if it can be that one.
-    fn named_like(&self, ours: &Sent, recorded: Option<&Own>) -> Sent {
-        let mut named = self.renamed(ours);
-        if let (Some(cid), Some(own)) = (&ours.cid, recorded) {
-            let is_new = ours.opening().is_some() && !self.recorded_cids.contains_key(cid);
-            if let (true, Some(theirs)) = (is_new && own.sent.opening().is_some(), &own.sent.cid) {
-                if !self.own_cids.contains_key(theirs) {
-                    named.cid = Some(theirs.clone());
-                }
-            }
-        }
-        named
-    }
-
-    fn learn_cid(&mut self, ours: &Sent, recorded: &Own) {
-        if ours.opening().is_some() {
-            if let (Some(own), Some(theirs)) = (&ours.cid, &recorded.sent.cid) {
-                self.recorded_cids.insert(own.clone(), theirs.clone());
-                self.own_cids.insert(theirs.clone(), own.clone());
-            }
-        }
-    }
-
-    fn note_sent(&mut self, sent: &Sent) {
-        if let Some(target) = sent.opening().and_then(|opening| opening.cancelled()) {
-            if let Some(facts) = self.facts(&target) {
-                facts.sent_cancel = true;
-            }
-        }
-        let Some(cid) = &sent.cid else { return };
-        let is_notice = self.seat.is_notice(sent);
-        let plan = self.seat.dialogs.get(cid);
-        let ends_by_stop = plan
-            .is_some_and(|plan| plan.kind == Kind::Generator && plan.role == scipp_proto::phase::Role::Child);
-        let Some(facts) = self.facts(cid) else { return };
-        match sent.kind() {
-            MsgKind::StartAck => facts.accepted = true,
-            MsgKind::Started => facts.started = true,
-            MsgKind::Stop => {
-                facts.sent_stop = true;
-                facts.ended |= ends_by_stop;
-            }
-            MsgKind::Return | MsgKind::CancelAck => facts.ended = true,
-            MsgKind::Error => {
-                facts.sent_notice |= is_notice;
-                facts.ended |= !is_notice;
-            }
-            _ => {}
-        }
-    }
-
     /// Notes that a rule explains a difference of this dialog.
     pub fn note_use(&mut self, rule: &'static str, cid: Option<Arc<str>>) {
         self.used.push((rule, cid));
-    }
-
-    /// Accounts for a recorded frame of ours that the core does not send.
-    ///
-    /// # Errors
-    ///
-    /// If no rule explains it.
-    pub fn skip(&mut self, index: usize, why: &str) -> Result<(), Difference> {
-        let own = &self.seat.owns[index];
-        let difference =
-            Difference { n: own.n, what: why.to_owned(), recorded: Some(own.sent.clone()), ours: None };
-        if !self.explaining {
-            return Err(difference);
-        }
-        let about =
-            own.sent.opening().and_then(|opening| opening.cancelled()).or_else(|| own.sent.cid.clone());
-        let situation = Situation::of(self, about.as_ref(), Some(&own.sent), None);
-        let Some(rule) = rules::for_silence(&situation) else { return Err(difference) };
-        self.silenced.push(own.n);
-        self.note_use(rule, about);
-        self.matched += 1;
-        Ok(())
     }
 
     /// Checks at the end of the recording that everything ended that had to.
@@ -477,9 +346,8 @@ impl<'a> Walk<'a> {
     /// If something did not.
     pub fn check_endings(&self) -> Result<(), Difference> {
         let unfinished = self.dialogs.iter().find(|(cid, dialog)| {
-            let is_runtime = self.plan(cid).is_some_and(|plan| {
-                plan.role == scipp_proto::phase::Role::Child && plan.opening.is_runtime()
-            });
+            let is_runtime =
+                self.plan(cid).is_some_and(|plan| plan.role == Role::Child && plan.opening.is_runtime());
             is_runtime && dialog.facts.accepted && !dialog.facts.ended && !self.seat.is_cut_short
         });
         match unfinished {
