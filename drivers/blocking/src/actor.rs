@@ -12,9 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_proto::{
-    Canceller, Config, Connection, DialogId, Identity, Kwargs, Payload, Report, RuntimeEndpoint, Uid,
-};
+use scipp_proto::{Canceller, Config, Connection, DialogId, Identity, RuntimeEndpoint, Uid};
 
 use crate::child::{ChildContext, Yielder};
 use crate::clock::now;
@@ -200,12 +198,17 @@ impl ActorBuilder {
     /// Answers a request to the actor's runtime, such as those to a registry. Without an answer they are
     /// refused; `Cancel` is always the driver's.
     #[must_use]
-    pub fn runtime(
+    pub fn runtime<A, R, E>(
         mut self,
         endpoint: RuntimeEndpoint,
-        f: impl Fn(&Kwargs) -> Result<Payload, Report> + Send + Sync + 'static,
-    ) -> Self {
-        self.endpoints.answer(endpoint, Box::new(f));
+        f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+        E: Into<TaskError> + 'static,
+    {
+        self.endpoints.answer(endpoint, endpoint::function(f));
         self
     }
 

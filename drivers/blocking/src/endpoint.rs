@@ -21,14 +21,11 @@ pub type Path<'a> = (&'a str, &'a str);
 /// One function, generator or context with its types erased.
 type Body = Box<dyn Fn(Task, &Kwargs) + Send + Sync>;
 
-/// The answer to a request to the actor's runtime.
-type Answer = Box<dyn Fn(&Kwargs) -> Result<Payload, Report> + Send + Sync>;
-
 /// Everything an actor does for its peers.
 #[derive(Default)]
 pub(crate) struct Endpoints {
     modules: HashMap<String, HashMap<String, Body>>,
-    runtime: HashMap<RuntimeEndpoint, Answer>,
+    runtime: HashMap<RuntimeEndpoint, Body>,
 }
 
 impl Endpoints {
@@ -36,8 +33,8 @@ impl Endpoints {
         self.modules.entry(ns.to_owned()).or_default().insert(func.to_owned(), body);
     }
 
-    pub(crate) fn answer(&mut self, endpoint: RuntimeEndpoint, answer: Answer) {
-        self.runtime.insert(endpoint, answer);
+    pub(crate) fn answer(&mut self, endpoint: RuntimeEndpoint, body: Body) {
+        self.runtime.insert(endpoint, body);
     }
 
     fn run(&self, task: Task, request: &Request) {
@@ -52,11 +49,7 @@ impl Endpoints {
                 }
             },
             Target::Runtime(endpoint) => match self.runtime.get(endpoint) {
-                Some(answer) => {
-                    if task.accept(Kind::Function) {
-                        task.conclude(answer(&request.kwargs).map_err(TaskError::from));
-                    }
-                }
+                Some(body) => body(task, &request.kwargs),
                 None => {
                     let name = endpoint.name();
                     task.refuse(

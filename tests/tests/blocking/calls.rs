@@ -1,11 +1,10 @@
 //! Functions and generators, in both roles.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use scipp_blocking::proto::wire::{MsgKind, decode};
-use scipp_blocking::proto::{Config, Kwargs, Report, RuntimeEndpoint};
+use scipp_blocking::proto::{Config, RuntimeEndpoint};
 use scipp_blocking::{Actor, Direction, Error, NoArgs, TappedFrame, TaskError, Yielder};
 use serde::{Deserialize, Serialize};
 
@@ -216,16 +215,17 @@ fn blocked_bodies_do_not_hold_up_others() {
 
 #[test]
 fn a_request_to_the_runtime_is_answered_or_refused() {
-    let registry = |kwargs: &Kwargs| match kwargs.value("name") {
-        Some(name) => Ok(name),
-        None => Err(Report::new("TypeError", "name is missing")),
-    };
+    #[derive(Serialize, Deserialize)]
+    struct Find {
+        name: String,
+    }
+    let registry = |args: Find| Ok::<_, Error>(format!("{}'s address", args.name));
     with_server(
         |server| server.runtime(RuntimeEndpoint::FindActor, registry),
         |pair| {
-            let args = HashMap::from([("name", "bob")]);
+            let args = Find { name: "bob".into() };
             let found = pair.portal.request::<_, String>(RuntimeEndpoint::FindActor, &args);
-            assert_eq!(found.as_deref(), Ok("bob"));
+            assert_eq!(found.as_deref(), Ok("bob's address"));
             let error = remote(pair.portal.request::<_, String>(RuntimeEndpoint::FindActor, &NoArgs {}));
             assert_eq!(error.msg.boxed_type_str, "TypeError");
             let error = remote(pair.portal.request::<_, String>(RuntimeEndpoint::GetRegistry, &NoArgs {}));
