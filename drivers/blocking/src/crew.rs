@@ -82,7 +82,7 @@ impl Link {
         while state.closed.is_none() {
             if let Some(job) = state.next_job(mandate) {
                 state = self.work(state, job);
-                if state.crew.idle > SPARE {
+                if state.crew.idle > SPARE && state.queue.is_empty() {
                     self.keep_watched(&mut state);
                     break;
                 }

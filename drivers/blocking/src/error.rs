@@ -136,3 +136,24 @@ impl From<std::convert::Infallible> for TaskError {
         match never {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boxed_error_is_what_it_was() {
+        let boxed: Box<dyn std::error::Error + Send + Sync> = Box::new(Error::StreamEnded);
+        assert_eq!(TaskError::from(boxed), TaskError::Call(Error::StreamEnded));
+        let other = TaskError::from(Box::<dyn std::error::Error + Send + Sync>::from("odd"));
+        assert_eq!(other, TaskError::new("RuntimeError", "odd"));
+    }
+
+    #[test]
+    fn each_kind_of_failed_call_is_reported_by_its_class() {
+        let class = |error| TaskError::Call(error).into_report().type_name;
+        assert_eq!(class(Error::TimedOut), "TimeoutError");
+        assert_eq!(class(Error::Disconnected(CloseReason::Eof)), "TransportClosed");
+        assert_eq!(class(Error::Cancelled { by: None }), "RuntimeError");
+    }
+}

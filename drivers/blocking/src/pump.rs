@@ -3,7 +3,7 @@
 use std::io;
 use std::mem;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use scipp_proto::Instant;
 
 use crate::clock::now;
@@ -127,7 +127,6 @@ impl Link {
                 tap.sent(&chunk);
             }
             let wrote = self.socket.write_now(&chunk);
-            // The core may use the memory again once nobody else holds it.
             drop(chunk);
             state = self.lock();
             state.writing = false;
@@ -140,6 +139,10 @@ impl Link {
         match wrote {
             Ok(Some(len)) => {
                 state.unsent.advance(len);
+                if state.unsent.is_empty() {
+                    // Even an empty slice holds the memory that the core wants to use again.
+                    state.unsent = Bytes::new();
+                }
                 state.conn.handle_written(now(), len);
                 // The leader may be one of those that wait for room.
                 if state.rouse_crowded() {

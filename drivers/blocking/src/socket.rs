@@ -160,3 +160,49 @@ pub(crate) fn park(
         writable: interest.write && (gone || ready.contains(PollFlags::OUT)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: Interest = Interest { read: true, write: false };
+    const NOTHING: Interest = Interest { read: false, write: false };
+
+    #[test]
+    fn a_wake_up_before_the_park_is_not_lost_and_counts_once() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let waker = Waker::new().unwrap();
+        (0..1000).for_each(|_| waker.wake());
+        assert_eq!(park(&near, READ, &waker, None).unwrap(), Readiness::default());
+        (&far).write_all(b"x").unwrap();
+        assert_eq!(park(&near, READ, &waker, None).unwrap(), Readiness { readable: true, writable: false });
+    }
+
+    #[test]
+    fn a_hang_up_is_readable_and_does_not_disturb_who_wants_nothing() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let waker = Waker::new().unwrap();
+        drop(far);
+        assert!(park(&near, READ, &waker, None).unwrap().readable);
+        waker.wake();
+        assert_eq!(park(&near, NOTHING, &waker, None).unwrap(), Readiness::default());
+    }
+
+    #[test]
+    fn writing_takes_what_fits_and_reading_what_is_there() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let (near, far) = (Socket::unix(near).unwrap(), Socket::unix(far).unwrap());
+        let (chunk, mut written) = (vec![7; 1 << 16], 0);
+        while let Some(len) = near.write_now(&chunk).unwrap() {
+            written += len;
+        }
+        let (mut buffer, mut read) = (vec![0; 1 << 16], 0);
+        while let Some(len) = far.read_now(&mut buffer).unwrap() {
+            read += len;
+        }
+        assert!(written > 0 && written == read, "{written} written, {read} read");
+        assert_eq!(far.read_lingering(&mut buffer).unwrap(), None);
+        near.shutdown(Shutdown::Both);
+        assert_eq!(far.read_lingering(&mut buffer).unwrap(), Some(0));
+    }
+}

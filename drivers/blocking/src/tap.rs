@@ -30,7 +30,8 @@ pub struct TappedFrame {
 /// An observer of all frames of an actor, for logs, diagrams and recordings.
 ///
 /// Frames of one direction of one connection come in order. A frame in is seen before it has any
-/// effect, a frame out before it is written; no lock of the driver is held. A panic is ignored.
+/// effect, a frame out before it is written. It runs on the threads that read and write, so it must not
+/// wait for the actor it observes. A panic is ignored.
 pub trait Tap: Send + Sync {
     /// `frame` passes.
     fn frame(&self, frame: &TappedFrame);
