@@ -21,6 +21,8 @@ use crate::socket::{Interest, Socket, Waker, park};
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A bound address of an actor. Cheap to clone; all clones are the same listener.
+///
+/// Dropping the last clone unbinds the address. That cannot happen while [`serve`](Self::serve) runs.
 #[derive(Debug, Clone)]
 pub struct Listener {
     door: Arc<Door>,

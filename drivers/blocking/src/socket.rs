@@ -4,6 +4,9 @@
 //! blocking read is one system call where "wait, then read" is two; so a reader first reads for at most
 //! [`LINGER`], and only on a quiet connection does it park in `poll(2)`, where a [`Waker`] reaches it.
 //! Writes never block (`MSG_DONTWAIT`): reading must go on while the peer is slow to take what we send.
+//!
+//! `poll(2)` it is because two descriptors need no registration; the portable selectors take sockets only
+//! through unsafe functions, and this workspace has no unsafe code.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};

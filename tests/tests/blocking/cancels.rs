@@ -192,3 +192,38 @@ fn a_timeout_ends_the_wait_and_not_the_dialog() {
         },
     );
 }
+
+#[test]
+fn an_actor_that_cancels_itself_says_so() {
+    let told = Wire::new();
+    with_server(
+        |server| server.context(PATH, waits(&told)),
+        |pair| {
+            let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+            pair.server.cancel();
+            let by = Some(pair.server.identity().uid.clone());
+            assert_eq!(told.hear(), Error::Cancelled { by: by.clone() });
+            assert_eq!(remote(ctx.wait()).canceller(), by.as_ref());
+        },
+    );
+}
+
+#[test]
+fn a_call_that_times_out_is_cancelled_and_nothing_else() {
+    let gate = Wire::new();
+    with_server(
+        |server| {
+            let gate = Arc::clone(&gate);
+            let blocked = move |_: NoArgs| Ok::<(), Error>(gate.hear());
+            server
+                .function(("app", "blocked"), blocked)
+                .function(("app", "free"), |_: NoArgs| Ok::<_, Error>(1))
+        },
+        |pair| {
+            let hasty = pair.portal.with_timeout(std::time::Duration::from_millis(5));
+            assert_eq!(hasty.call::<_, ()>(("app", "blocked"), &NoArgs {}), Err(Error::TimedOut));
+            gate.tell(());
+            assert_eq!(pair.portal.call::<_, u32>(("app", "free"), &NoArgs {}), Ok(1));
+        },
+    );
+}
