@@ -214,15 +214,15 @@ fn a_call_that_times_out_is_cancelled_and_nothing_else() {
     with_server(
         |server| {
             let gate = Arc::clone(&gate);
-            let blocked = move |_: NoArgs| Ok::<(), Error>(gate.hear());
+            let blocked = move |_: NoArgs| Ok::<u32, Error>(gate.hear());
             server
                 .function(("app", "blocked"), blocked)
                 .function(("app", "free"), |_: NoArgs| Ok::<_, Error>(1))
         },
         |pair| {
             let hasty = pair.portal.with_timeout(std::time::Duration::from_millis(5));
-            assert_eq!(hasty.call::<_, ()>(("app", "blocked"), &NoArgs {}), Err(Error::TimedOut));
-            gate.tell(());
+            assert_eq!(hasty.call::<_, u32>(("app", "blocked"), &NoArgs {}), Err(Error::TimedOut));
+            gate.tell(0);
             assert_eq!(pair.portal.call::<_, u32>(("app", "free"), &NoArgs {}), Ok(1));
         },
     );
