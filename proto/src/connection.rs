@@ -1,6 +1,11 @@
 //! One connection to one peer: its parts, and what the outside world calls.
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
 use core::mem;
 
 use bytes::{Bytes, BytesMut};
@@ -65,15 +70,22 @@ pub struct Connection {
     /// Unreleased dialogs opened by the peer and by us.
     pub(crate) live_peer: usize,
     pub(crate) live_own: usize,
-    /// Dialogs of either role that have not ended.
+    /// Dialogs of either role that have not ended; of these, tasks that run here.
     pub(crate) running: usize,
+    pub(crate) running_tasks: usize,
+    /// Unreleased actor cancels of the peer.
+    pub(crate) actor_cancels: usize,
     /// Acknowledged actor cancels, to be answered once the other tasks have ended.
     pub(crate) acknowledged: Vec<DialogId>,
+    /// Dialogs whose inboxes hold up reading.
+    pub(crate) pausing: Vec<DialogId>,
     /// Bytes of unread items.
     pub(crate) inbox_bytes: usize,
     /// Replies forced by the peer that wait behind a full outbox, and acknowledgements not yet due.
     pub(crate) owed_replies: usize,
     pub(crate) owed_acks: usize,
+    /// Ids of the cancel requests that wait for their final answer.
+    pub(crate) owed_cids: BTreeSet<Arc<str>>,
     /// Frames for unknown dialogs, less the good ones since.
     pub(crate) strays: u32,
     pub(crate) counters: Counters,
@@ -159,10 +171,14 @@ impl Connection {
             live_peer: 0,
             live_own: 0,
             running: 0,
+            running_tasks: 0,
+            actor_cancels: 0,
             acknowledged: Vec::new(),
+            pausing: Vec::new(),
             inbox_bytes: 0,
             owed_replies: 0,
             owed_acks: 0,
+            owed_cids: BTreeSet::new(),
             strays: 0,
         }
     }
@@ -332,12 +348,13 @@ impl Connection {
         self.notify(id, DialogEvent::Overdue(deadline));
     }
 
-    fn advance_clock(&mut self, now: Instant) {
+    pub(crate) fn advance_clock(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
 
     fn arm_partial_frame(&mut self) {
-        if !self.receive.has_partial_frame() {
+        // While we do not read, the rest cannot come.
+        if !self.receive.has_partial_frame() || self.timers.pause.is_some() {
             self.timers.partial_frame = None;
         } else if self.timers.partial_frame.is_none() {
             self.timers.partial_frame = Some(self.now.saturating_add(self.config.partial_frame_timeout));
@@ -368,13 +385,13 @@ impl Connection {
     }
 
     fn give_up_pausing(&mut self) {
-        self.timers.pause = None;
-        let all_full = self.inboxes_are_full();
-        for id in self.table.ids() {
-            if let Some(dialog) = self.table.get_mut(id).filter(|dialog| dialog.inbox.wants_pause(all_full)) {
+        for id in mem::take(&mut self.pausing) {
+            if let Some(dialog) = self.table.get_mut(id) {
                 dialog.inbox.give_up_pausing();
             }
         }
+        self.timers.pause = None;
+        self.arm_partial_frame();
     }
 
     fn inboxes_are_full(&self) -> bool {
@@ -385,8 +402,10 @@ impl Connection {
     pub(crate) fn pause_reading(&mut self, id: DialogId) {
         let all_full = self.inboxes_are_full();
         let wants_pause = self.table.get(id).is_some_and(|dialog| dialog.inbox.wants_pause(all_full));
-        if wants_pause && self.timers.pause.is_none() {
-            self.timers.pause = Some(self.now.saturating_add(self.config.max_pause));
+        if wants_pause && !self.pausing.contains(&id) {
+            self.pausing.push(id);
+            self.timers.pause.get_or_insert(self.now.saturating_add(self.config.max_pause));
+            self.arm_partial_frame();
         }
     }
 
@@ -396,10 +415,11 @@ impl Connection {
             return;
         }
         let all_full = self.inboxes_are_full();
-        let holds_up =
-            |&id: &DialogId| self.table.get(id).is_some_and(|dialog| dialog.inbox.wants_pause(all_full));
-        if !self.table.ids().iter().any(holds_up) {
+        let table = &self.table;
+        self.pausing.retain(|&id| table.get(id).is_some_and(|dialog| dialog.inbox.wants_pause(all_full)));
+        if self.pausing.is_empty() {
             self.timers.pause = None;
+            self.arm_partial_frame();
         }
     }
 }
@@ -452,9 +472,15 @@ impl Connection {
         self.outbox.take()
     }
 
-    /// When to call `handle_timeout`, and why. Never later than the last `now` while events are due.
+    /// When to call `handle_timeout`, and why. While events are due it is the last `now`, for
+    /// [`Deadline::Event`]. After the end of the connection there is none: bound the last write yourself.
     pub fn poll_timeout(&self) -> Option<(Instant, Deadline)> {
-        if self.is_closed() {
+        let is_over = self.is_closed();
+        let has_input = !is_over && (self.input_end.is_some() || self.receive.has_frame());
+        if !self.events.is_empty() || has_input {
+            return Some((self.now, Deadline::Event));
+        }
+        if is_over {
             return None;
         }
         let timers = self.timers.all().into_iter().filter_map(|(at, deadline)| Some((at?, deadline)));
@@ -464,6 +490,16 @@ impl Connection {
 
 /// Between the parts.
 impl Connection {
+    /// An id for a dialog of ours that no dialog has. A peer that guesses our next ones gains nothing.
+    pub(crate) fn fresh_cid(&mut self) -> Arc<str> {
+        loop {
+            let cid = self.cids.next();
+            if self.table.find(&cid).is_none() {
+                return cid;
+            }
+        }
+    }
+
     /// Our uid as a value to put in messages.
     pub(crate) fn us(&self) -> crate::identity::Uid {
         self.ours.uid.clone()

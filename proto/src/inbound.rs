@@ -20,12 +20,12 @@ use crate::wire::{self, ErrorMsg, Fault, Kind, Message, MsgKind, Rejected, Start
 impl Connection {
     pub(crate) fn take_frame(&mut self, frame: &Bytes) {
         self.counters.frames_in = self.counters.frames_in.saturating_add(1);
+        let is_second = mem::take(&mut self.awaits_spawn_spec);
         let limits = self.config.limits();
         let message = match wire::decode(frame, &limits) {
             Ok(message) => message,
             Err(rejected) => return self.on_rejected(frame, rejected),
         };
-        let is_second = mem::take(&mut self.awaits_spawn_spec);
         match (&self.status, message) {
             (Status::Handshake, Message::Aid(peer)) => self.on_aid(peer),
             (Status::Handshake, other) => self.violated(PeerViolation::ExpectedAid(other.kind())),
@@ -85,13 +85,13 @@ impl Connection {
             }
         };
         match kind {
-            MsgKind::Start if self.table.find(&cid).is_some() => self.violated(PeerViolation::CidReuse),
+            MsgKind::Start if self.is_in_use(&cid) => self.violated(PeerViolation::CidReuse),
             MsgKind::Start => {
                 let type_name = if is_cancel_request { "TypeError" } else { "MsgTypeError" };
                 self.refuse_start(&cid, type_name, &alloc::format!("{rejected}"));
             }
             MsgKind::Error => self.on_error(wire::salvage_error(frame, &self.config.limits()), true),
-            MsgKind::CancelAck if self.is_cancel_request(&cid) => self.on_cancel_ack(&cid, false),
+            MsgKind::CancelAck if self.is_cancel(&cid) => self.on_cancel_ack(&cid, false),
             MsgKind::Aid
             | MsgKind::SpawnSpec
             | MsgKind::StartAck
@@ -126,9 +126,13 @@ impl Connection {
         }
     }
 
-    fn is_cancel_request(&self, cid: &str) -> bool {
+    /// Whether this is a cancel request or an actor cancel of ours.
+    fn is_cancel(&self, cid: &str) -> bool {
         let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
-        dialog.is_some_and(|dialog| matches!(dialog.purpose, Purpose::CancelRequest { .. }))
+        dialog.is_some_and(|dialog| {
+            let is_request = matches!(dialog.purpose, Purpose::CancelRequest { .. });
+            dialog.role == Role::Parent && (is_request || dialog.is_actor_cancel())
+        })
     }
 }
 
@@ -136,8 +140,15 @@ impl Connection {
 impl Connection {
     fn on_start(&mut self, start: Start<'_>) {
         let is_runtime = start.ns == "self";
-        if self.table.find(start.cid).is_some() {
+        if self.is_in_use(start.cid) {
             return self.violated(PeerViolation::CidReuse);
+        }
+        if self.table.find(start.cid).is_some() {
+            return self.refuse_start(
+                start.cid,
+                "RuntimeError",
+                "the id of a dialog that is still looked at",
+            );
         }
         if is_runtime && start.func == "_cancel_task" {
             return self.on_cancel_request(&start);
@@ -158,13 +169,21 @@ impl Connection {
                 "Start.uid is not the uid of this connection",
             );
         }
-        if self.status == Status::Closing {
+        // What ends everything is taken also when nothing else is; once.
+        let is_urgent = is_actor_cancel && self.actor_cancels == 0;
+        if self.status == Status::Closing && !is_urgent {
             return self.refuse_start(start.cid, "RuntimeError", "the connection is closing");
         }
-        if self.live_peer >= self.config.max_peer_dialogs {
+        if self.live_peer >= self.config.max_peer_dialogs && !is_urgent {
             return self.refuse_start(start.cid, "RuntimeError", "too many dialogs are open");
         }
         self.open_for_peer(start, target);
+    }
+
+    /// Whether a dialog that has not ended, or a request that was not answered, has this id.
+    fn is_in_use(&self, cid: &str) -> bool {
+        let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
+        dialog.is_some_and(|dialog| !dialog.is_ended()) || self.owed_cids.contains(cid)
     }
 
     fn names_peer(&self, start: &Start<'_>) -> bool {
@@ -192,9 +211,11 @@ impl Connection {
         self.running = self.running.saturating_add(1);
         if target == Target::Runtime(RuntimeEndpoint::Cancel) {
             // Acknowledged as taken at once; the answer waits for the tasks. (D-18)
+            self.actor_cancels = self.actor_cancels.saturating_add(1);
             let _ = self.accept(id, Kind::Function);
             return self.events.push_back(Event::ActorCancelRequested { id });
         }
+        self.running_tasks = self.running_tasks.saturating_add(1);
         let pld_spec = String::from(start.pld_spec);
         let request = Box::new(Request { cid, target, kwargs: start.kwargs, pld_spec });
         self.events.push_back(Event::Opened { id, request });
@@ -226,7 +247,9 @@ impl Connection {
         let Some(dialog) = self.table.get_mut(id) else { return };
         // One a dialog is paid for by the limit of dialogs; repeated ones have a limit of their own.
         self.owed_acks = self.owed_acks.saturating_add(usize::from(!dialog.owed_acks.is_empty()));
-        dialog.owed_acks.push(start.cid.into());
+        let cid: Arc<str> = start.cid.into();
+        dialog.owed_acks.push(Arc::clone(&cid));
+        self.owed_cids.insert(cid);
         let canceller = self.peer_uid();
         self.tell_to_unwind(id, Unwind::Cancelled { canceller, by: CancelledBy::Parent, path: Vec::new() });
     }
@@ -338,26 +361,27 @@ impl Connection {
 
     /// `CancelAck`: the answer to a cancel request of ours, or to an actor cancel. (D-17, D-18)
     fn on_cancel_ack(&mut self, cid: &str, pld: bool) {
-        let Some(id) = self.lookup(cid) else { return self.count_stray(cid) };
-        let Some(dialog) = self.table.get_mut(id) else { return };
-        match dialog.purpose {
-            Purpose::CancelRequest { .. } => self.on_reply_to_cancel(id, Signal::CancelAck),
-            Purpose::Runtime(RuntimeEndpoint::Cancel) if dialog.role == Role::Parent => {
-                self.route(cid, Signal::Return, Some(Payload::bool(pld)));
-            }
-            Purpose::Function | Purpose::Runtime(_) if dialog.is_ended() => {
-                self.counters.late = self.counters.late.saturating_add(1);
-            }
-            Purpose::Function | Purpose::Runtime(_) => self.break_dialog(id, PeerViolation::StrayCancelAck),
+        let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
+        if dialog.is_some_and(Dialog::is_actor_cancel) {
+            self.route(cid, Signal::Return, Some(Payload::bool(pld)));
+        } else {
+            self.route(cid, Signal::CancelAck, None);
         }
     }
 
-    /// Anything but `StartAck` on the id of a cancel request of ours is its answer.
+    /// Anything final on the id of a cancel request of ours is its answer.
     fn on_reply_to_cancel(&mut self, id: DialogId, signal: Signal) {
-        let is_answer =
-            !matches!(signal, Signal::StartAck(_) | Signal::Yield | Signal::Started | Signal::Stop);
-        if is_answer {
-            self.cancel_answered(id);
+        match signal {
+            Signal::CancelAck | Signal::Return => self.cancel_answered(id, true),
+            Signal::Error => self.cancel_answered(id, false),
+            Signal::StartAck(_)
+            | Signal::Started
+            | Signal::Yield
+            | Signal::Stop
+            | Signal::Notice
+            | Signal::Unconfirmed
+            | Signal::Void
+            | Signal::Lost => {}
         }
     }
 
