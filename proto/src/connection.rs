@@ -6,16 +6,15 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::mem;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use crate::cid::CidSource;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::dialog::Dialog;
-use crate::error::{CloseReason, Deadline, LimitKind};
+use crate::error::{CloseReason, Deadline};
 use crate::event::{DialogEvent, DialogId, Event};
 use crate::identity::Identity;
 use crate::outbox::Outbox;
@@ -296,7 +295,7 @@ impl Connection {
         }
     }
 
-    fn owes_too_much(&self) -> bool {
+    pub(crate) fn owes_too_much(&self) -> bool {
         self.owed_replies.max(self.owed_acks) > self.config.max_owed
     }
 

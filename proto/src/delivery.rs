@@ -1,24 +1,19 @@
 //! Frames of a dialog: what each one brings, errors and broken rules included.
 
-use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
-use core::mem;
-
-use bytes::Bytes;
+use alloc::{boxed::Box, sync::Arc};
 
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
-use crate::error::{CloseReason, Failure, LimitKind, PeerViolation, RemoteError, RemoteErrorKind};
-use crate::event::{DialogEvent, DialogId, Event, Request, RuntimeEndpoint, Target};
-use crate::identity::Identity;
-use crate::inbox::Inbox;
+use crate::error::{CloseReason, Failure, PeerViolation, RemoteError, RemoteErrorKind};
+use crate::event::{DialogEvent, DialogId};
 use crate::payload::Payload;
 use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
 use crate::report;
-use crate::wire::{self, ErrorMsg, Fault, Kind, Message, MsgKind, Rejected, Start};
+use crate::wire::{ErrorMsg, Message, MsgKind};
 
 impl Connection {
     /// A frame of a dialog, errors and acknowledgements apart: the table judges it.
-    fn route(&mut self, cid: &str, signal: Signal, payload: Option<Payload>) {
+    pub(crate) fn route(&mut self, cid: &str, signal: Signal, payload: Option<Payload>) {
         let Some(id) = self.lookup(cid) else { return self.count_stray(cid) };
         let Some(dialog) = self.table.get_mut(id) else { return };
         if let Purpose::CancelRequest { .. } = dialog.purpose {
@@ -114,7 +109,7 @@ impl Connection {
     }
 
     /// `CancelAck`: the answer to a cancel request of ours, or to an actor cancel. (D-17, D-18)
-    fn on_cancel_ack(&mut self, cid: &str, pld: bool) {
+    pub(crate) fn on_cancel_ack(&mut self, cid: &str, pld: bool) {
         let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
         if dialog.is_some_and(Dialog::is_actor_cancel) {
             self.route(cid, Signal::Return, Some(Payload::bool(pld)));
@@ -140,7 +135,7 @@ impl Connection {
     }
 
     /// `Error`. Without an id the peer as a whole has failed. (D-4, D-5, D-6, D-22)
-    fn on_error(&mut self, msg: ErrorMsg, salvaged: bool) {
+    pub(crate) fn on_error(&mut self, msg: ErrorMsg, salvaged: bool) {
         if self.status == Status::Handshake {
             return self.violated(PeerViolation::ExpectedAid(MsgKind::Error));
         }
@@ -202,7 +197,7 @@ impl Connection {
 
     /// The peer broke a rule of this dialog. A child fails and answers by `Error`; a parent fails locally
     /// and asks the child to end, but never sends an `Error`. (D-21)
-    fn break_dialog(&mut self, id: DialogId, violation: PeerViolation) {
+    pub(crate) fn break_dialog(&mut self, id: DialogId, violation: PeerViolation) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         if dialog.is_ended() {
             self.counters.late = self.counters.late.saturating_add(1);

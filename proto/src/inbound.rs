@@ -1,20 +1,17 @@
 //! Frames in: what each one means to the connection or to its dialog.
 
-use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc};
 use core::mem;
 
 use bytes::Bytes;
 
 use crate::connection::{Connection, Status};
-use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
-use crate::error::{CloseReason, Failure, LimitKind, PeerViolation, RemoteError, RemoteErrorKind};
-use crate::event::{DialogEvent, DialogId, Event, Request, RuntimeEndpoint, Target};
+use crate::dialog::Purpose;
+use crate::error::{CloseReason, LimitKind, PeerViolation};
+use crate::event::{DialogId, Event};
 use crate::identity::Identity;
-use crate::inbox::Inbox;
-use crate::payload::Payload;
-use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
-use crate::report;
-use crate::wire::{self, ErrorMsg, Fault, Kind, Message, MsgKind, Rejected, Start};
+use crate::phase::{Role, Signal};
+use crate::wire::{self, Fault, Message, MsgKind, Rejected};
 
 impl Connection {
     pub(crate) fn take_frame(&mut self, frame: &Bytes) {
@@ -106,14 +103,14 @@ impl Connection {
     }
 
     /// The dialog with this wire id, if it has not ended.
-    fn lookup(&mut self, cid: &str) -> Option<DialogId> {
+    pub(crate) fn lookup(&mut self, cid: &str) -> Option<DialogId> {
         let id = self.table.find(cid)?;
         self.strays = self.strays.saturating_sub(1);
         Some(id)
     }
 
     /// A frame for no live dialog: nothing is answered. Late ones are normal, strays are limited. (D-23)
-    fn count_stray(&mut self, cid: &str) {
+    pub(crate) fn count_stray(&mut self, cid: &str) {
         if self.table.is_late(cid) {
             self.counters.late = self.counters.late.saturating_add(1);
             return;

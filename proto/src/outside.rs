@@ -108,7 +108,7 @@ impl Connection {
         self.now = self.now.max(now);
     }
 
-    fn arm_partial_frame(&mut self) {
+    pub(crate) fn arm_partial_frame(&mut self) {
         // While we do not read, the rest cannot come.
         if !self.receive.has_partial_frame() || self.timers.pause.is_some() {
             self.timers.partial_frame = None;

@@ -6,7 +6,7 @@ use crate::connection::Connection;
 use crate::event::DialogId;
 
 impl Connection {
-    fn give_up_pausing(&mut self) {
+    pub(crate) fn give_up_pausing(&mut self) {
         for id in mem::take(&mut self.pausing) {
             if let Some(dialog) = self.table.get_mut(id) {
                 dialog.inbox.give_up_pausing();

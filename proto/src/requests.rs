@@ -1,23 +1,18 @@
 //! Requests of the peer: what is run, what is refused, what is cancelled.
 
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
-use core::mem;
-
-use bytes::Bytes;
 
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
-use crate::error::{CloseReason, Failure, LimitKind, PeerViolation, RemoteError, RemoteErrorKind};
-use crate::event::{DialogEvent, DialogId, Event, Request, RuntimeEndpoint, Target};
-use crate::identity::Identity;
+use crate::error::PeerViolation;
+use crate::event::{Event, Request, RuntimeEndpoint, Target};
 use crate::inbox::Inbox;
-use crate::payload::Payload;
-use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
+use crate::phase::Role;
 use crate::report;
-use crate::wire::{self, ErrorMsg, Fault, Kind, Message, MsgKind, Rejected, Start};
+use crate::wire::{Kind, Message, Start};
 
 impl Connection {
-    fn on_start(&mut self, start: Start<'_>) {
+    pub(crate) fn on_start(&mut self, start: Start<'_>) {
         let is_runtime = start.ns == "self";
         if self.is_in_use(start.cid) {
             return self.violated(PeerViolation::CidReuse);
@@ -60,7 +55,7 @@ impl Connection {
     }
 
     /// Whether a dialog that has not ended, or a request that was not answered, has this id.
-    fn is_in_use(&self, cid: &str) -> bool {
+    pub(crate) fn is_in_use(&self, cid: &str) -> bool {
         let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
         dialog.is_some_and(|dialog| !dialog.is_ended()) || self.owed_cids.contains(cid)
     }
@@ -101,7 +96,7 @@ impl Connection {
     }
 
     /// Answers a `Start` by `Error` in place of `StartAck`; nothing is run, nothing is kept. (D-2)
-    fn refuse_start(&mut self, cid: &str, type_name: &str, text: &str) {
+    pub(crate) fn refuse_start(&mut self, cid: &str, type_name: &str, text: &str) {
         self.counters.refused = self.counters.refused.saturating_add(1);
         let msg = report::refused(&self.ours.uid, type_name, text, &cid.into());
         self.emit_reply(&Message::Error(Box::new(msg)));
