@@ -1,0 +1,30 @@
+//! How much memory a connection may use.
+
+use scipp_proto::Config;
+
+/// Bytes of a record with its share of the table, the names and texts in it not counted.
+pub const RECORD: usize = 512;
+
+/// Bytes of the largest reply that a peer can force: an `Error` with the names of both actors and the id.
+pub const REPLY: usize = 8 << 10;
+
+/// The most that [`Connection::memory`](scipp_proto::Connection::memory) may say beyond what is not yet
+/// written, if never more than `dialogs` records were kept at once, requests of our own included.
+pub fn resting(config: &Config, dialogs: usize) -> usize {
+    let frame = config.max_frame.saturating_add(4);
+    let receive = frame.saturating_add(config.receive_buffer.saturating_mul(2));
+    // Unread items stand in the account of their dialogs, and in the stores they are moved to.
+    let unread = config.inbox_bytes.saturating_mul(3).saturating_add(config.receive_buffer.saturating_mul(2));
+    receive
+        .saturating_add(unread)
+        .saturating_add(dialogs.saturating_mul(RECORD + config.max_cid))
+        .saturating_add(config.late_cids.saturating_mul(64))
+        .saturating_add(4 << 10)
+}
+
+/// The most that may be unwritten, if the application made the core queue `forced` bytes of results,
+/// first values and errors beyond a full outbox.
+pub fn unwritten(config: &Config, forced: usize) -> usize {
+    let replies = config.max_owed.saturating_add(1).saturating_mul(REPLY);
+    config.outbox_bytes.saturating_add(config.max_frame).saturating_add(replies).saturating_add(forced)
+}
