@@ -14,7 +14,6 @@ use crate::error::{CloseReason, Deadline, LimitKind};
 use crate::event::{DialogEvent, DialogId, Event};
 use crate::identity::Identity;
 use crate::outbox::Outbox;
-use crate::phase::{Role, Signal};
 use crate::receive::Receive;
 use crate::table::Table;
 use crate::time::Instant;
@@ -45,6 +44,8 @@ pub struct Connection {
     pub(crate) ours: Identity,
     pub(crate) peer: Option<Box<Identity>>,
     pub(crate) status: Status,
+    /// The next frame may be a `SpawnSpec`.
+    pub(crate) awaits_spawn_spec: bool,
     pub(crate) receive: Receive,
     pub(crate) outbox: Outbox,
     pub(crate) table: Table,
@@ -83,8 +84,8 @@ pub struct Connection {
 pub(crate) enum Status {
     /// The peer's `Aid` has not come.
     Handshake,
-    /// Dialogs may be opened. `fresh`: no frame was taken since the `Aid`.
-    Open { fresh: bool },
+    /// Dialogs may be opened.
+    Open,
     /// Ending in order: dialogs end, none begin.
     Closing,
     /// Over.
@@ -144,6 +145,7 @@ impl Connection {
             ours,
             peer: None,
             status: Status::Handshake,
+            awaits_spawn_spec: false,
             outbox,
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
@@ -213,7 +215,7 @@ impl Connection {
     pub const fn close_reason(&self) -> Option<&CloseReason> {
         match &self.status {
             Status::Closed(reason) => Some(reason),
-            Status::Handshake | Status::Open { .. } | Status::Closing => None,
+            Status::Handshake | Status::Open | Status::Closing => None,
         }
     }
 
@@ -270,7 +272,7 @@ impl Connection {
         if self.outbox.unwritten() <= self.config.outbox_bytes {
             self.owed_replies = 0;
         }
-        if self.outbox.unwritten() == 0 {
+        if self.outbox.unwritten() == 0 || self.is_closed() {
             self.timers.write_stall = None;
         } else if len > 0 || self.timers.write_stall.is_none() {
             self.timers.write_stall = Some(self.now.saturating_add(self.config.write_stall_timeout));
@@ -470,11 +472,11 @@ impl Connection {
         if self.is_closed() {
             return;
         }
-        for id in self.table.ids() {
-            let role = self.table.get(id).map_or(Role::Child, |dialog| dialog.role);
-            self.end_lost(id, role, Signal::Lost, &reason);
-        }
+        // From here on nothing is queued, and no ending completes a graceful close.
         self.status = Status::Closed(reason.clone());
+        for id in self.table.ids() {
+            self.end_lost(id, &reason);
+        }
         self.timers = Timers::default();
         self.deadlines.clear();
         self.receive.clear();

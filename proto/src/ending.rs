@@ -77,9 +77,10 @@ impl Connection {
     }
 
     /// The connection is gone; nothing is sent. (D-22)
-    pub(crate) fn end_lost(&mut self, id: DialogId, from: Role, signal: Signal, reason: &CloseReason) {
+    pub(crate) fn end_lost(&mut self, id: DialogId, reason: &CloseReason) {
         let Some(dialog) = self.table.get_mut(id) else { return };
-        let Verdict::To(next) = dialog.judge(from, signal) else { return };
+        let Verdict::To(next) = dialog.judge(dialog.role.peer(), Signal::Lost) else { return };
+        dialog.was_stopped = dialog.is_stopped();
         dialog.phase = next;
         dialog.owed_acks.clear();
         self.settle(id, Outcome::Disconnected(reason.clone()));
@@ -226,18 +227,23 @@ impl Connection {
         let Purpose::CancelRequest { of } = record.purpose else { return };
         let Verdict::To(next) = record.judge(Role::Child, Signal::Unconfirmed) else { return };
         record.phase = next;
+        self.acked(of);
+        // Last, because it may complete a graceful close.
         self.settle(request, Outcome::Returned(None));
-        let Some(dialog) = self.table.get_mut(of) else { return };
+    }
+
+    fn acked(&mut self, id: DialogId) {
+        let Some(dialog) = self.table.get_mut(id) else { return };
         if let Some(next) = phase::cancel(dialog.phase, dialog.cancel, CancelSignal::Ack) {
             dialog.cancel = next;
         }
         if let Some(at) = dialog.cancel_ack_due.take() {
-            self.deadlines.disarm(at, of, Deadline::CancelAck);
+            self.deadlines.disarm(at, id, Deadline::CancelAck);
         }
         let is_ended = dialog.is_ended();
-        self.notify(of, DialogEvent::CancelAcked);
+        self.notify(id, DialogEvent::CancelAcked);
         if !is_ended {
-            self.end_unconfirmed(of);
+            self.end_unconfirmed(id);
         }
     }
 

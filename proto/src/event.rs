@@ -202,8 +202,8 @@ pub enum Take {
     Pending,
     /// The stream has ended and all its items were taken.
     End,
-    /// The dialog failed or was cancelled, see `error` and `outcome`; unread items are left to
-    /// `take_unread`.
+    /// The dialog failed, was cancelled or was cut off, see `error` and `outcome`; unread items that are
+    /// left go to `take_unread`.
     Failed,
 }
 

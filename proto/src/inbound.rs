@@ -1,6 +1,7 @@
 //! Frames in: what each one means to the connection or to its dialog.
 
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use core::mem;
 
 use bytes::Bytes;
 
@@ -24,21 +25,14 @@ impl Connection {
             Ok(message) => message,
             Err(rejected) => return self.on_rejected(frame, rejected),
         };
+        let is_second = mem::take(&mut self.awaits_spawn_spec);
         match (&self.status, message) {
             (Status::Handshake, Message::Aid(peer)) => self.on_aid(peer),
             (Status::Handshake, other) => self.violated(PeerViolation::ExpectedAid(other.kind())),
-            (Status::Open { fresh: true }, Message::SpawnSpec(spec)) if self.config.spawned => {
-                self.status = Status::Open { fresh: false };
-                self.events.push_back(Event::SpawnSpec(spec));
-            }
+            (_, Message::SpawnSpec(spec)) if is_second => self.events.push_back(Event::SpawnSpec(spec)),
             (_, Message::Aid(_)) => self.violated(PeerViolation::Late(MsgKind::Aid)),
             (_, Message::SpawnSpec(_)) => self.violated(PeerViolation::Late(MsgKind::SpawnSpec)),
-            (_, message) => {
-                if self.status == (Status::Open { fresh: true }) {
-                    self.status = Status::Open { fresh: false };
-                }
-                self.dispatch(message);
-            }
+            (_, message) => self.dispatch(message),
         }
     }
 
@@ -69,7 +63,8 @@ impl Connection {
         if is_probe {
             return self.lose(CloseReason::Probe);
         }
-        self.status = Status::Open { fresh: true };
+        self.status = Status::Open;
+        self.awaits_spawn_spec = self.config.spawned;
         self.events.push_back(Event::Established { peer });
     }
 
@@ -148,7 +143,7 @@ impl Connection {
             return self.on_cancel_request(&start);
         }
         let endpoint = is_runtime.then(|| RuntimeEndpoint::from_name(start.func));
-        let is_ours = endpoint == Some(Some(RuntimeEndpoint::Cancel)) || self.is_peer(&start);
+        let is_actor_cancel = endpoint == Some(Some(RuntimeEndpoint::Cancel));
         let target = match endpoint {
             None => Target::function(start.ns, start.func),
             Some(Some(endpoint)) => Target::Runtime(endpoint),
@@ -156,7 +151,7 @@ impl Connection {
                 return self.refuse_start(start.cid, "AttributeError", "the runtime has no such method");
             }
         };
-        if !is_ours {
+        if !is_actor_cancel && !self.names_peer(&start) {
             return self.refuse_start(
                 start.cid,
                 "RuntimeError",
@@ -172,7 +167,7 @@ impl Connection {
         self.open_for_peer(start, target);
     }
 
-    fn is_peer(&self, start: &Start<'_>) -> bool {
+    fn names_peer(&self, start: &Start<'_>) -> bool {
         self.peer
             .as_ref()
             .is_some_and(|peer| peer.uid.name() == start.uid_name && peer.uid.uuid() == start.uid_uuid)
@@ -305,13 +300,18 @@ impl Connection {
     /// it once a dialog. (D-11, D-12)
     fn on_item(&mut self, id: DialogId, item: Payload) {
         let len = item.as_bytes().len();
-        let room = self.config.inbox_bytes.saturating_sub(self.inbox_bytes);
+        // An item longer than all room there is is taken when nothing else is unread: a frame's length has
+        // a limit of its own.
+        let room = match self.inbox_bytes {
+            0 => usize::MAX,
+            unread => self.config.inbox_bytes.saturating_sub(unread),
+        };
         let Some(dialog) = self.table.get_mut(id) else { return };
         if dialog.is_released || dialog.received_failure().is_some() {
             dialog.dropped = dialog.dropped.saturating_add(1);
             return;
         }
-        let (pushed, freed) = dialog.inbox.push(item, room);
+        let (pushed, freed) = dialog.inbox.push(item, room, self.config.pause_reserve);
         self.inbox_bytes = self.inbox_bytes.saturating_sub(freed);
         let stored = pushed == Pushed::Stored || freed > 0;
         if stored {

@@ -7,9 +7,6 @@ use bytes::{BufMut, BytesMut};
 use crate::config::OverrunPolicy;
 use crate::payload::Payload;
 
-/// Items taken beyond the mark while reading is paused: what a receive buffer can still hold of them.
-const PAUSE_RESERVE: usize = 4096;
-
 /// Unread items, with the window and what happens beyond it.
 #[derive(Debug, Clone)]
 pub(crate) struct Inbox {
@@ -41,10 +38,11 @@ impl Inbox {
         self.policy = policy;
     }
 
-    /// Stores an item if the window and `room` (bytes left for all dialogs together) allow it. Returns
-    /// also how many bytes were freed by dropping older ones.
-    pub(crate) fn push(&mut self, item: Payload, room: usize) -> (Pushed, usize) {
-        let fits = self.items.len() < self.capacity() && item.as_bytes().len() <= room;
+    /// Stores an item if the window and `room` (bytes left for all dialogs together) allow it; while
+    /// reading is paused, up to `reserve` more. Returns also how many bytes were freed by dropping older
+    /// ones.
+    pub(crate) fn push(&mut self, item: Payload, room: usize, reserve: usize) -> (Pushed, usize) {
+        let fits = self.items.len() < self.capacity(reserve) && item.as_bytes().len() <= room;
         if fits && !self.overran {
             self.items.push_back(item);
             return (Pushed::Stored, 0);
@@ -63,7 +61,7 @@ impl Inbox {
     fn replace_oldest(&mut self, item: Payload, room: usize) -> (Pushed, usize) {
         let len = item.as_bytes().len();
         let mut freed: usize = 0;
-        while self.items.len() >= self.capacity() || len > room.saturating_add(freed) {
+        while self.items.len() >= self.window || len > room.saturating_add(freed) {
             let Some(oldest) = self.items.pop_front() else { return (Pushed::Dropped, freed) };
             freed = freed.saturating_add(oldest.as_bytes().len());
         }
@@ -71,10 +69,10 @@ impl Inbox {
         (Pushed::Dropped, freed)
     }
 
-    fn capacity(&self) -> usize {
+    fn capacity(&self, reserve: usize) -> usize {
         match self.policy {
             OverrunPolicy::Buffer(items) => items.max(self.window),
-            OverrunPolicy::Pause => self.window.saturating_add(PAUSE_RESERVE),
+            OverrunPolicy::Pause => self.window.saturating_add(reserve),
             OverrunPolicy::Reject | OverrunPolicy::DropOldest | OverrunPolicy::DropNewest => self.window,
         }
     }
@@ -136,7 +134,7 @@ mod tests {
 
     fn fill(policy: OverrunPolicy, count: u8) -> (Inbox, alloc::vec::Vec<Pushed>) {
         let mut inbox = Inbox::new(2, policy);
-        let pushed = (0..count).map(|n| inbox.push(item(n), 100).0).collect();
+        let pushed = (0..count).map(|n| inbox.push(item(n), 100, 9).0).collect();
         (inbox, pushed)
     }
 
@@ -145,7 +143,7 @@ mod tests {
         let (mut inbox, pushed) = fill(OverrunPolicy::Reject, 4);
         assert_eq!(pushed, [Pushed::Stored, Pushed::Stored, Pushed::Overran, Pushed::Dropped]);
         inbox.pop();
-        assert_eq!(inbox.push(item(9), 100).0, Pushed::Dropped, "a gap in the items would be silent loss");
+        assert_eq!(inbox.push(item(9), 100, 9).0, Pushed::Dropped, "a gap in the items would be silent loss");
     }
 
     #[test]
@@ -168,7 +166,7 @@ mod tests {
     fn bytes_bound_every_policy() {
         for policy in [OverrunPolicy::Reject, OverrunPolicy::DropOldest, OverrunPolicy::Pause] {
             let mut inbox = Inbox::new(9, policy);
-            assert_ne!(inbox.push(item(1), 0).0, Pushed::Stored);
+            assert_ne!(inbox.push(item(1), 0, 9).0, Pushed::Stored);
             assert_eq!(inbox.len(), 0, "{policy:?}");
         }
     }

@@ -324,7 +324,7 @@ pub const fn state(role: Role, phase: Phase, stream: Stream, trouble: Trouble) -
 mod tests {
     use super::*;
     use crate::tables;
-    use std::{format, string::String, vec::Vec};
+    use alloc::{format, string::String, vec::Vec};
 
     fn spec() -> String {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/transitions.txt");
@@ -395,7 +395,7 @@ mod tests {
     }
 
     fn reachable_by(kind: Kind, from: Phase, role: Role) -> Vec<Phase> {
-        let mut reached = std::vec![from];
+        let mut reached = alloc::vec![from];
         let mut next = 0;
         while let Some(&phase) = reached.get(next) {
             next += 1;

@@ -81,8 +81,8 @@ pub(crate) fn violated(us: &Uid, violation: &PeerViolation, cid: &Arc<str>) -> E
 /// An error received elsewhere, passed on to `to`: its source stays, we become its last hop.
 ///
 /// A cancellation names its sender as source, because that is how the parent knows its own cancel
-/// again. A type error that arose at the receiver names us: natively boxed errors from oneself kill a
-/// Python actor.
+/// again. An error that arose at the receiver and looks native names us: natively boxed errors from oneself
+/// kill a Python actor.
 pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc<str>) -> ErrorMsg {
     let msg = &error.msg;
     let path: Vec<Uid> = msg.relay_path.iter().chain([us]).cloned().collect();
@@ -90,6 +90,7 @@ pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc
         RemoteErrorKind::ContextCancelled => (us, CONTEXT_CANCELLED, CONTEXT_CANCELLED),
         RemoteErrorKind::MsgTypeError if to == Some(&msg.src_uid) => (us, MSG_TYPE_ERROR, MSG_TYPE_ERROR),
         RemoteErrorKind::MsgTypeError => (&msg.src_uid, MSG_TYPE_ERROR, MSG_TYPE_ERROR),
+        _ if msg.src_type_str == RELAYED && to == Some(&msg.src_uid) => (us, RELAYED, RELAYED),
         RemoteErrorKind::StreamOverrun | RemoteErrorKind::Relayed | RemoteErrorKind::Other => {
             (&msg.src_uid, msg.src_type_str.as_str(), RELAYED)
         }

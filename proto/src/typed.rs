@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[derive(Debug, Serialize, Deserialize)]
-    struct Nested(Vec<Nested>);
+    struct Nested(Vec<Self>);
 
     fn nested(levels: usize) -> Nested {
         (1..levels).fold(Nested(vec![]), |inner, _| Nested(vec![inner]))

@@ -6,7 +6,7 @@ use crate::config::OverrunPolicy;
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
 use crate::error::{CloseReason, Deadline, Misuse, OpenError, SendError, Verb};
-use crate::event::{Call, Canceller, DialogId, RuntimeEndpoint, Take, Target};
+use crate::event::{Call, Canceller, DialogId, Outcome, RuntimeEndpoint, Take, Target};
 use crate::inbox::Inbox;
 use crate::outbox::FrameTooLong;
 use crate::payload::Payload;
@@ -39,7 +39,7 @@ impl Connection {
     pub fn open(&mut self, now: Instant, call: &Call) -> Result<DialogId, OpenError> {
         self.now = self.now.max(now);
         match self.status {
-            Status::Open { .. } => {}
+            Status::Open => {}
             Status::Handshake => return Err(OpenError::NotEstablished),
             Status::Closing | Status::Closed(_) => return Err(OpenError::Closed),
         }
@@ -121,7 +121,7 @@ impl Connection {
         match self.status {
             Status::Handshake => return self.lose(CloseReason::Local),
             Status::Closing | Status::Closed(_) => return,
-            Status::Open { .. } => self.status = Status::Closing,
+            Status::Open => self.status = Status::Closing,
         }
         self.timers.close = Some(deadline);
         self.cancel_children(&Canceller::Us);
@@ -150,6 +150,8 @@ impl Connection {
         match role {
             _ if is_ended => self.forget(id),
             Role::Parent => self.request_cancel(id),
+            // Acknowledged: its answer is on its way.
+            Role::Child if self.acknowledged.contains(&id) => {}
             Role::Child => self.abandon(id),
         }
         self.resume_reading();
@@ -175,18 +177,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Opens the local end of the stream of a context; sends nothing. Once per dialog.
+    /// Opens the local end of the stream of a context; sends nothing. Once per dialog; also on one that has
+    /// ended, whose unread items can be taken.
     ///
     /// # Errors
     ///
-    /// [`Misuse`]; among others before `Started` and on an ended dialog.
+    /// [`Misuse`]; among others before `Started`.
     pub fn open_stream(&mut self, id: DialogId) -> Result<(), Misuse> {
         let dialog = self.visible_mut(id)?;
         if dialog.stream_opened {
             return Err(Misuse::SecondStream);
-        }
-        if dialog.is_ended() {
-            return Err(Misuse::Ended(Verb::OpenStream));
         }
         match (dialog.kind, dialog.judge(dialog.role, Signal::Yield)) {
             (Kind::Context, Verdict::To(_) | Verdict::Crossed) => {
@@ -234,8 +234,9 @@ impl Connection {
         }
     }
 
-    /// The next unread item. After `Stop`, the result or a lost connection the unread items come first,
-    /// then [`Take::End`]; after an error or a cancellation [`Take::Failed`] comes first.
+    /// The next unread item. After `Stop` or the result the unread items come first, then [`Take::End`];
+    /// after a lost connection the unread items, then [`Take::Failed`]; after an error or a cancellation
+    /// [`Take::Failed`] comes first.
     ///
     /// # Errors
     ///
@@ -249,8 +250,12 @@ impl Connection {
             return Ok(Take::Item(item));
         }
         let dialog = self.visible(id)?;
-        let is_over = dialog.is_ended() || dialog.is_stopped();
-        Ok(if is_over { Take::End } else { Take::Pending })
+        Ok(match dialog.outcome.as_deref() {
+            Some(Outcome::Disconnected(_)) if !dialog.was_stopped => Take::Failed,
+            Some(_) => Take::End,
+            None if dialog.is_stopped() => Take::End,
+            None => Take::Pending,
+        })
     }
 
     /// Unread items of a failed or ended dialog, oldest first, one at a time.
@@ -265,9 +270,13 @@ impl Connection {
     }
 
     fn pop_item(&mut self, id: DialogId) -> Option<Payload> {
-        let item = self.table.get_mut(id)?.inbox.pop()?;
+        let inbox = &mut self.table.get_mut(id)?.inbox;
+        let item = inbox.pop()?;
+        let still_full = inbox.wants_pause();
         self.inbox_bytes = self.inbox_bytes.saturating_sub(item.as_bytes().len());
-        self.resume_reading();
+        if !still_full {
+            self.resume_reading();
+        }
         Some(item)
     }
 

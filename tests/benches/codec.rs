@@ -43,7 +43,7 @@ fn cases() -> [Case; 10] {
 fn decoding(body: &Bytes, rounds: usize) {
     let limits: Limits = Config::default().limits();
     for _ in 0..rounds {
-        black_box(decode(black_box(body), black_box(&limits))).expect("a message");
+        assert!(black_box(&decode(black_box(body), black_box(&limits))).is_ok());
     }
 }
 

@@ -534,3 +534,34 @@ fn one_stream_per_dialog() {
     pair.conn(A).stop(parent).unwrap();
     assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Ended));
 }
+
+#[test]
+fn a_cut_stream_is_not_taken_for_a_whole_one() {
+    for stopped in [false, true] {
+        let mut pair = pair();
+        let (parent, child) = pair.open_streaming(A);
+        pair.conn(B).send(child, int(1)).unwrap();
+        if stopped {
+            pair.conn(B).stop(child).unwrap();
+        }
+        pair.settle();
+        pair.cut(true);
+        assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(int(1))));
+        assert_eq!(pair.conn(A).take(parent), Ok(if stopped { Take::End } else { Take::Failed }));
+    }
+}
+
+#[test]
+fn a_stream_that_ended_before_it_was_opened_can_still_be_read() {
+    let mut pair = pair();
+    let (parent, child) = pair.open(A, Kind::Context);
+    pair.conn(B).started(child, int(0)).unwrap();
+    pair.conn(B).open_stream(child).unwrap();
+    pair.conn(B).send(child, int(1)).unwrap();
+    pair.conn(B).finish(child, int(2)).unwrap();
+    pair.settle();
+    pair.conn(A).open_stream(parent).unwrap();
+    assert_eq!(pair.conn(A).open_stream(parent), Err(Misuse::SecondStream));
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(int(1))));
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::End));
+}

@@ -152,7 +152,7 @@ fn drive(row: &Row, tally: &mut Tally) {
     bench.arrive(row.signal, tally);
     let expected = match row.verdict {
         // An unaccepted request is refused on the spot: that is our own next move.
-        Verdict::To(same) if same == Phase::Requested => return assert!(bench.phase().is_ended()),
+        Verdict::To(Phase::Requested) => return assert!(bench.phase().is_ended()),
         Verdict::To(to) => to,
         Verdict::Crossed => row.phase,
         Verdict::Illegal(_) => panic!("not a line of the table"),

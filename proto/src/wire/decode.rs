@@ -47,10 +47,10 @@ impl Limits {
 ///
 /// [`Rejected`] says what is wrong, at which byte, and how bad it is.
 pub fn decode<'a>(body: &'a Bytes, limits: &Limits) -> Result<Message<'a>, Rejected> {
-    match fast::decode(body, limits) {
-        Some(message) => Ok(message),
-        None => any_order(body, limits).map_err(|error| fault::reject(body, limits, error)),
+    if let Some(message) = fast::decode(body, limits) {
+        return Ok(message);
     }
+    any_order(body, limits).map_err(|error| fault::reject(body, limits, error))
 }
 
 /// Decodes without regard to order and widths.

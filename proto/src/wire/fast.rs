@@ -2,15 +2,19 @@
 
 use bytes::Bytes;
 
-use super::cursor::{Cursor, Token};
+use rmp::Marker;
+
+use super::cursor::Cursor;
 use super::decode::Limits;
 use super::message::{Kind, Message};
 use crate::payload::Payload;
 
+const STR8: u8 = Marker::Str8.to_u8();
+
 /// Decodes the hot kinds in the reference's order; `None` leaves the body to the general decoder.
 ///
 /// Never accepts what the general decoder refuses, nor gives another result.
-#[inline]
+#[inline(always)]
 pub(super) fn decode<'a>(body: &'a Bytes, limits: &Limits) -> Option<Message<'a>> {
     let bytes: &'a [u8] = body;
     if let Some(rest) = bytes.strip_prefix(b"\x83\xa8msg_type\xa5Yield\xa3cid") {
@@ -47,23 +51,28 @@ pub(super) fn decode<'a>(body: &'a Bytes, limits: &Limits) -> Option<Message<'a>
 }
 
 /// A dialog id and, as the last value of the body, a payload.
-#[inline]
+#[inline(always)]
 fn payload<'a>(body: &'a Bytes, rest: &'a [u8], limits: &Limits) -> Option<(&'a str, Payload)> {
     let (cid, rest) = cid(rest, limits)?;
     let pld = rest.strip_prefix(b"\xa3pld")?;
     let mut cursor = Cursor::new(pld);
     cursor.skip(limits.field_levels()).ok()?;
-    cursor.rest().is_empty().then(|| (cid, Payload::trusted(body.slice_ref(pld))))
-}
-
-#[inline]
-fn cid<'a>(bytes: &'a [u8], limits: &Limits) -> Option<(&'a str, &'a [u8])> {
-    let mut cursor = Cursor::new(bytes);
-    let Ok(Token::Str(cid)) = cursor.token() else { return None };
-    if cid.len() > limits.cid {
+    if !cursor.rest().is_empty() {
         return None;
     }
-    Some((core::str::from_utf8(cid).ok()?, cursor.rest()))
+    let start = body.len().saturating_sub(pld.len());
+    Some((cid, Payload::trusted(body.slice(start..))))
+}
+
+#[inline(always)]
+fn cid<'a>(bytes: &'a [u8], limits: &Limits) -> Option<(&'a str, &'a [u8])> {
+    let (len, rest) = match bytes {
+        [STR8, len, rest @ ..] => (usize::from(*len), rest),
+        [head @ 0xa0..=0xbf, rest @ ..] => (usize::from(head & 0x1f), rest),
+        _ => return None,
+    };
+    let (cid, rest) = rest.split_at_checked(len).filter(|_| len <= limits.cid)?;
+    Some((core::str::from_utf8(cid).ok()?, rest))
 }
 
 fn function_kind(bytes: &[u8]) -> Option<Kind> {

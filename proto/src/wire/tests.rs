@@ -194,10 +194,9 @@ fn absent_optional_keys_take_their_defaults() {
         let mut bytes = vec![0x83 + u8::from(!keys.is_empty())];
         bytes.extend_from_slice(b"\xa8msg_type\xa3Aid\xa4name\xa1n\xa4uuid\xa1u");
         bytes.extend_from_slice(keys);
-        match decode(&Bytes::from(bytes), &LIMITS).unwrap() {
-            Message::Aid(identity) => *identity,
-            other => panic!("{other:?}"),
-        }
+        let bytes = Bytes::from(bytes);
+        let Message::Aid(identity) = decode(&bytes, &LIMITS).unwrap() else { panic!("another kind") };
+        *identity
     };
     let early = aid(b"");
     assert_eq!((early.era, early.is_registrar, early.is_probe), (Era::March2025, None, false));
