@@ -5,6 +5,9 @@ use scipp_proto::Config;
 /// Bytes of a record with its share of the table, the names and texts in it not counted.
 pub const RECORD: usize = 512;
 
+/// Bytes that the inbox of a dialog keeps for each item beside the item itself.
+pub const ITEM: usize = 64;
+
 /// Bytes of the largest reply that a peer can force: an `Error` with the names of both actors and the id.
 pub const REPLY: usize = 8 << 10;
 
@@ -14,10 +17,14 @@ pub fn resting(config: &Config, dialogs: usize) -> usize {
     let frame = config.max_frame.saturating_add(4);
     let receive = frame.saturating_add(config.receive_buffer.saturating_mul(2));
     // Unread items stand in the account of their dialogs, and in the stores they are moved to.
-    let unread = config.inbox_bytes.saturating_mul(3).saturating_add(config.receive_buffer.saturating_mul(2));
+    let unread = config
+        .inbox_bytes
+        .max(config.max_frame)
+        .saturating_mul(3)
+        .saturating_add(config.receive_buffer.saturating_mul(2));
     receive
         .saturating_add(unread)
-        .saturating_add(dialogs.saturating_mul(RECORD + config.max_cid))
+        .saturating_add(dialogs.saturating_mul(RECORD + config.max_cid + config.inbox_items * ITEM))
         .saturating_add(config.late_cids.saturating_mul(64))
         .saturating_add(4 << 10)
 }
