@@ -2,6 +2,7 @@
 
 pub mod bound;
 pub mod fuzzing;
+pub mod listener;
 pub mod pair;
 pub mod script;
 pub mod tally;
