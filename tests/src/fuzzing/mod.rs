@@ -14,13 +14,14 @@ mod world;
 pub use frames::{frames, own_cids, seed};
 pub use ops::ops;
 
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{BuildHasher, Hasher};
 
+use foldhash::quality::FixedState;
 use scipp_proto::Connection;
 
 /// The fingerprint of a connection's state.
 pub fn fingerprint(conn: &Connection) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::default().build_hasher();
     conn.hash_state(&mut hasher);
     hasher.finish()
 }
