@@ -156,6 +156,11 @@ impl Dialog {
         }
     }
 
+    /// Whether it failed over there: by an error that came, or by a broken rule.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.error().is_some_and(|failure| !matches!(failure, Failure::Reported(_)))
+    }
+
     /// Why it failed, ended or not.
     pub(crate) fn error(&self) -> Option<&Failure> {
         match self.outcome.as_deref() {

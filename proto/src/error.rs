@@ -97,10 +97,14 @@ pub enum OpenError {
     /// The peer says it is ourselves; a dialog with oneself is refused.
     #[error("a dialog with one's own actor")]
     OwnActor,
+    /// `self` addresses the runtime, whose methods are [`Target::Runtime`](crate::Target). A method that it
+    /// does not have ends a Python process.
+    #[error("the namespace self is the runtime's")]
+    RuntimeName,
     /// Names or arguments do not fit in a frame.
-    #[error("a frame of {len} bytes is over the limit of {limit}")]
+    #[error("{len} bytes are over the limit of {limit}")]
     TooLong {
-        /// Length of the frame body.
+        /// Length of the name or of the frame body.
         len: usize,
         /// The limit in force.
         limit: usize,
