@@ -137,6 +137,7 @@ impl World {
         let target = match program.below(12) {
             0 => Target::Runtime(RuntimeEndpoint::Cancel),
             1 => Target::Runtime(program.pick(&RuntimeEndpoint::ALL)),
+            2 => Target::function(program.pick(&["self", LONG]), program.pick(&["f", "cancel", LONG])),
             _ => Target::function("demo", "f"),
         };
         let is_actor_cancel = target == Target::Runtime(RuntimeEndpoint::Cancel);
@@ -263,7 +264,13 @@ impl World {
 }
 
 fn report(program: &mut Program<'_>) -> Report {
-    Report::new(program.pick(&TYPES), "as the program says")
+    let mut report = Report::new(program.pick(&TYPES), "as the program says");
+    let stop = Payload::new((&b"\x82\xa8msg_type\xa4Stop\xa3cid\xa1c"[..]).into()).expect("a map");
+    let choices = [None, None, Some(stop), Some(Payload::NIL)];
+    report.bad_msg = program.pick(&choices);
+    report.bad_msg_as_dict = program.pick(&choices);
+    report.message = program.pick(&[None, Some(LONG.to_owned())]);
+    report
 }
 
 /// A payload with a number in it, of one of several sizes; the largest does not fit in a frame.
