@@ -82,19 +82,19 @@ impl Listener {
         match event {
             Event::Opened { id, request } => match self.endpoint(request) {
                 Ok(endpoint) => self.start(*id, endpoint),
-                Err(report) => drop(self.conn.refuse(*id, report)),
+                Err(report) => _ = self.conn.refuse(*id, *report),
             },
             Event::Dialog { id, event } => self.follow(now, *id, *event),
             _ => {}
         }
     }
 
-    fn endpoint(&self, request: &Request) -> Result<Endpoint, Report> {
+    fn endpoint(&self, request: &Request) -> Result<Endpoint, Box<Report>> {
         let Target::Function { ns, func } = &request.target else {
-            return Err(Report::new("RuntimeError", "no such runtime here"));
+            return Err(refusal("RuntimeError", "no such runtime here"));
         };
         if ns != self.module {
-            return Err(Report::new("ModuleNotExposed", "no such module"));
+            return Err(refusal("ModuleNotExposed", "no such module"));
         }
         let args: Vec<_> = request.kwargs.iter().collect();
         match (func.as_str(), args.as_slice()) {
@@ -111,7 +111,7 @@ impl Listener {
                 sum.map(|sum| Endpoint::Add(int64(sum))).ok_or_else(bad_arguments)
             }
             ("echo" | "park" | "deaf" | "boom" | "flood" | "add", _) => Err(bad_arguments()),
-            _ => Err(Report::new("AttributeError", "no such function")),
+            _ => Err(refusal("AttributeError", "no such function")),
         }
     }
 
@@ -142,7 +142,7 @@ impl Listener {
                 self.conn.release(now, id);
                 self.running.retain(|(running, _)| *running != id);
             }
-            _ if must_unwind => drop(self.conn.unwound(id)),
+            _ if must_unwind => _ = self.conn.unwound(id),
             DialogEvent::Readable | DialogEvent::Stopped if echoes => {
                 while let Ok(Take::Item(item)) = self.conn.take(id) {
                     let _ = self.conn.send(id, item);
@@ -156,8 +156,12 @@ impl Listener {
     }
 }
 
-fn bad_arguments() -> Report {
-    Report::new("TypeError", "these are not its arguments")
+fn bad_arguments() -> Box<Report> {
+    refusal("TypeError", "these are not its arguments")
+}
+
+fn refusal(type_name: &str, text: &str) -> Box<Report> {
+    Box::new(Report::new(type_name, text))
 }
 
 /// A small whole number.
