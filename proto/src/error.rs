@@ -200,6 +200,28 @@ impl RemoteError {
     }
 }
 
+impl RemoteError {
+    /// Bytes it keeps: two texts, two offending messages and a path, each limited by `Config`.
+    pub(crate) fn memory(&self) -> usize {
+        let msg = &self.msg;
+        let texts = [&msg.src_type_str, &msg.boxed_type_str, &msg.tb_str].into_iter().chain(&msg.message);
+        let bad = [&msg.bad_msg, &msg.bad_msg_as_dict].into_iter().flatten();
+        let path = msg.relay_path.iter().map(|uid| uid.name().len().saturating_add(uid.uuid().len()));
+        let lens = texts.map(String::len).chain(bad.map(|value| value.as_bytes().len())).chain(path);
+        lens.fold(size_of::<Self>(), usize::saturating_add)
+    }
+}
+
+impl Failure {
+    /// The error of the other end, if it is one.
+    pub fn remote(&self) -> Option<&RemoteError> {
+        match self {
+            Self::Remote(error) => Some(error),
+            Self::Violation(_) | Self::Reported(_) => None,
+        }
+    }
+}
+
 impl core::fmt::Display for RemoteError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{} from {}", self.msg.src_type_str.escape_debug(), self.msg.src_uid)

@@ -98,6 +98,11 @@ impl Inbox {
         self.items.iter().fold(0, |sum, item| sum.saturating_add(item.as_bytes().len()))
     }
 
+    /// Bytes of the items and of the queue they stand in.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes().saturating_add(self.items.capacity().saturating_mul(size_of::<Payload>()))
+    }
+
     /// Whether this inbox holds up the reading of its connection: it is at its mark, or all inboxes
     /// together are.
     pub(crate) fn wants_pause(&self, all_full: bool) -> bool {
