@@ -3,4 +3,6 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: &[u8]| scipp_conformance::fuzzing::ops(input));
+fuzz_target!(|input: &[u8]| {
+    scipp_conformance::fuzzing::ops(input);
+});

@@ -14,12 +14,13 @@ const MAX_LEN: usize = 2000;
 /// Runs `input` as a program between two cores and checks every contract after every operation.
 ///
 /// Bytes 0 and 1 choose the configurations, byte 2 whether events are polled at once; then come the
-/// operations, one byte each and what they take.
+/// operations, one byte each and what they take. Returns everything that an observer at either end can
+/// tell, condensed: the state, the events, the output.
 ///
 /// # Panics
 ///
 /// If the core breaks a contract.
-pub fn ops(input: &[u8]) {
+pub fn ops(input: &[u8]) -> [[u64; 3]; 2] {
     let mut program = Program::new(&input[..input.len().min(MAX_LEN)]);
     let [mut a, mut b] = [config(program.byte()), config(program.byte())];
     let is_eager = program.byte() % 4 != 3;
@@ -45,6 +46,7 @@ pub fn ops(input: &[u8]) {
         end(&mut world_again);
         assert_eq!(world_again.digest(), world.digest(), "a clone went another way");
     }
+    world.digest()
 }
 
 fn operation(world: &mut World, program: &mut Program<'_>) {

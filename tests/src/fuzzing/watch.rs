@@ -99,3 +99,82 @@ fn payload_of(text: &str) -> Payload {
     let head: &[u8] = if len < 32 { &[0xa0 | len] } else { &[0xd9, len] };
     Payload::new([head, text.as_bytes()].concat().into()).expect("a text is a value")
 }
+
+/// The observer itself: it lets a right frame pass and stops at a wrong one.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pair::{Pair, Side};
+    use crate::script::int;
+    use bytes::BytesMut;
+    use scipp_proto::{Config, Identity, Kind};
+
+    /// What a core that has said its `Aid` would write next.
+    fn watch(messages: &[Message<'_>]) {
+        let pair = Pair::established(Config::default());
+        let conn = &pair.end(Side::A).conn;
+        let mut watch = Watch::default();
+        let mut bytes = BytesMut::new();
+        wire::encode(&Message::Aid(Box::new(conn.identity().clone())), &mut bytes);
+        for message in messages {
+            wire::encode(message, &mut bytes);
+        }
+        watch.sent(&bytes, conn);
+    }
+
+    fn error(src: &str, canceller: Option<Uid>, boxed: &str) -> Message<'static> {
+        Message::Error(Box::new(ErrorMsg {
+            src_uid: Uid::new(src, format!("{src}-uuid")),
+            src_type_str: boxed.to_owned(),
+            boxed_type_str: boxed.to_owned(),
+            relay_path: vec![Uid::new("alice", "alice-uuid")],
+            message: None,
+            tb_str: String::new(),
+            canceller,
+            sender: None,
+            cid: Some("c".into()),
+            bad_msg: None,
+            bad_msg_as_dict: None,
+        }))
+    }
+
+    #[test]
+    fn right_frames_pass() {
+        watch(&[
+            Message::StartAck { cid: "c", functype: Kind::Context },
+            Message::Started { cid: "c", pld: int(1) },
+            error("alice", None, "ValueError"),
+        ]);
+    }
+
+    #[test]
+    #[should_panic(expected = "after the ending")]
+    fn a_frame_after_the_ending_is_noticed() {
+        watch(&[Message::Return { cid: "c", pld: int(1) }, Message::Stop { cid: "c" }]);
+    }
+
+    #[test]
+    #[should_panic(expected = "Aid is the first frame, once")]
+    fn a_second_aid_is_noticed() {
+        watch(&[Message::Aid(Box::new(Identity::new(Uid::new("alice", "a"))))]);
+    }
+
+    #[test]
+    #[should_panic(expected = "natively boxed, and its receiver is the source")]
+    fn an_error_in_the_name_of_its_receiver_is_noticed() {
+        watch(&[error("bob", None, "ValueError")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a cancellation without canceller")]
+    fn a_cancellation_by_nobody_is_noticed() {
+        watch(&[error("alice", None, "ContextCancelled")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "whole frames only")]
+    fn half_a_frame_is_noticed() {
+        let pair = Pair::established(Config::default());
+        Watch::default().sent(&[1, 0], &pair.end(Side::A).conn);
+    }
+}
