@@ -11,6 +11,13 @@ pub const ITEM: usize = 64;
 /// Bytes of the largest reply that a peer can force: an `Error` with the names of both actors and the id.
 pub const REPLY: usize = 8 << 10;
 
+/// Bytes that one kept error may have: its texts, its offending message in two forms, names and hops.
+pub const fn kept_error(config: &Config) -> usize {
+    let names = config.max_relay_path.saturating_add(4).saturating_mul(2);
+    let name = config.max_name.saturating_add(64);
+    config.max_text.saturating_mul(4).saturating_add(names.saturating_mul(name))
+}
+
 /// The most that [`Connection::memory`](scipp_proto::Connection::memory) may say beyond what is not yet
 /// written, if never more than `dialogs` records were kept at once, requests of our own included.
 pub fn resting(config: &Config, dialogs: usize) -> usize {
@@ -22,9 +29,11 @@ pub fn resting(config: &Config, dialogs: usize) -> usize {
         .max(config.max_frame)
         .saturating_mul(3)
         .saturating_add(config.receive_buffer.saturating_mul(2));
+    let record = RECORD + config.max_cid + config.inbox_items * ITEM;
+    let kept = dialogs.saturating_mul(record.saturating_add(kept_error(config)));
     receive
         .saturating_add(unread)
-        .saturating_add(dialogs.saturating_mul(RECORD + config.max_cid + config.inbox_items * ITEM))
+        .saturating_add(kept)
         .saturating_add(config.late_cids.saturating_mul(64))
         .saturating_add(4 << 10)
 }

@@ -275,6 +275,9 @@ fn small() -> Config {
     let mut config = Config::default();
     config.max_frame = 1 << 17;
     config.inbox_bytes = 1 << 16;
+    config.max_text = 1000;
+    config.max_name = 100;
+    config.max_relay_path = 4;
     config
 }
 

@@ -69,6 +69,9 @@ impl Mode {
         let mut config = Config::default();
         config.max_frame = 1 << 16;
         config.receive_buffer = 4096;
+        config.max_text = 500;
+        config.max_name = 200;
+        config.max_relay_path = 4;
         config.inbox_items = 8;
         config.inbox_bytes = 1 << 14;
         config.outbox_bytes = 1 << 16;
@@ -205,8 +208,10 @@ impl Run {
         let unwritten = self.conn.unwritten();
         let most = bound::unwritten(config, self.forced);
         assert!(unwritten <= most, "{unwritten} bytes unwritten are more than {most}");
-        // Besides the dialogs of the peer there are three of ours and a cancel request for each.
-        let most = bound::resting(config, config.max_peer_dialogs + 6) + unwritten;
+        // Besides the dialogs of the peer there are three of ours, each with a cancel request and with a first
+        // value and a result of any size.
+        let values = 6 * config.max_frame;
+        let most = bound::resting(config, config.max_peer_dialogs + 6) + unwritten + values;
         let memory = self.conn.memory();
         assert!(memory <= most, "{memory} bytes are more than {most}");
     }

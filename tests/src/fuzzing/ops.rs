@@ -106,6 +106,8 @@ fn end(world: &mut World) {
 fn config(choice: u8) -> Config {
     let mut config = if choice & 1 == 0 { Config::default() } else { Config::reference() };
     config.max_frame = 4096;
+    config.max_text = 300;
+    config.max_relay_path = 4;
     config.inbox_bytes = 1 << 16;
     config.receive_buffer = if choice & 2 == 0 { 4096 } else { 256 };
     if choice & 4 != 0 {

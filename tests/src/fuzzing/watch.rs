@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use scipp_proto::wire::{self, ErrorMsg, Message, MsgKind};
+use scipp_proto::wire::{self, ErrorMsg, Limits, Message, MsgKind};
 use scipp_proto::{Connection, Payload, Uid};
 
 /// What one core has written so far, as far as it forbids something later.
@@ -19,10 +19,12 @@ pub(super) struct Watch {
 impl Watch {
     /// Checks what `conn` has just handed out: whole frames in the reference's form, within the contract.
     pub(super) fn sent(&mut self, mut bytes: &[u8], conn: &Connection) {
+        // A path grows by one hop with each relay; how much of it is kept is up to the receiver.
+        let limits = Limits { relay_path: usize::MAX, ..conn.config().limits() };
         while let Some(len) = wire::frame::body_len(bytes, usize::MAX).expect("no limit") {
             let (body, rest) = bytes[wire::frame::PREFIX..].split_at(len);
             let body = Bytes::copy_from_slice(body);
-            let message = wire::decode(&body, &conn.config().limits()).expect("a core wrote it");
+            let message = wire::decode(&body, &limits).expect("a core wrote it");
             let mut again = bytes::BytesMut::new();
             wire::encode(&message, &mut again);
             assert_eq!(again[wire::frame::PREFIX..], body, "not in the form of the reference");
