@@ -13,7 +13,7 @@ use crate::inbox::{Inbox, Pushed};
 use crate::payload::Payload;
 use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
 use crate::report;
-use crate::wire::{self, ErrorMsg, Fault, Kind, Message, MsgKind, Rejected, Start};
+use crate::wire::{self, ErrorMsg, Fault, Kind, Message, MsgKind, Rejected, Start, Text};
 
 /// The connection.
 impl Connection {
@@ -51,7 +51,7 @@ impl Connection {
             Message::Stop { cid } => self.route(cid, Signal::Stop, None),
             Message::Return { cid, pld } => self.route(cid, Signal::Return, Some(pld)),
             Message::CancelAck { cid, pld } => self.on_cancel_ack(cid, pld),
-            Message::Error(msg) => self.on_error(*msg, false),
+            Message::Error(msg) => self.on_error(*msg),
             Message::Aid(_) | Message::SpawnSpec(_) => {}
         }
     }
@@ -89,14 +89,15 @@ impl Connection {
                 return self.violated(PeerViolation::Rejected(rejected));
             }
         };
+        let cid = Text::from(&cid);
         match kind {
-            MsgKind::Start if self.table.find(&cid).is_some() => self.violated(PeerViolation::CidReuse),
+            MsgKind::Start if self.table.find(cid).is_some() => self.violated(PeerViolation::CidReuse),
             MsgKind::Start => {
                 let type_name = if is_cancel_request { "TypeError" } else { "MsgTypeError" };
-                self.refuse_start(&cid, type_name, &alloc::format!("{rejected}"));
+                self.refuse_start(cid, type_name, &alloc::format!("{rejected}"));
             }
-            MsgKind::Error => self.on_error(wire::salvage_error(frame, &self.config.limits()), true),
-            MsgKind::CancelAck if self.is_cancel_request(&cid) => self.on_cancel_ack(&cid, false),
+            MsgKind::Error => self.on_error(wire::salvage_error(frame, &self.config.limits())),
+            MsgKind::CancelAck if self.is_cancel_request(cid) => self.on_cancel_ack(cid, false),
             MsgKind::Aid
             | MsgKind::SpawnSpec
             | MsgKind::StartAck
@@ -104,22 +105,22 @@ impl Connection {
             | MsgKind::Yield
             | MsgKind::Stop
             | MsgKind::Return
-            | MsgKind::CancelAck => match self.lookup(&cid) {
+            | MsgKind::CancelAck => match self.lookup(cid) {
                 Some(id) => self.break_dialog(id, PeerViolation::Rejected(rejected)),
-                None => self.count_stray(&cid),
+                None => self.count_stray(cid),
             },
         }
     }
 
     /// The dialog with this wire id, if it has not ended.
-    fn lookup(&mut self, cid: &str) -> Option<DialogId> {
+    fn lookup(&mut self, cid: Text<'_>) -> Option<DialogId> {
         let id = self.table.find(cid)?;
         self.strays = self.strays.saturating_sub(1);
         Some(id)
     }
 
     /// A frame for no live dialog: nothing is answered. Late ones are normal, strays are limited. (D-23)
-    fn count_stray(&mut self, cid: &str) {
+    fn count_stray(&mut self, cid: Text<'_>) {
         if self.table.is_late(cid) {
             self.counters.late = self.counters.late.saturating_add(1);
             return;
@@ -131,7 +132,7 @@ impl Connection {
         }
     }
 
-    fn is_cancel_request(&self, cid: &str) -> bool {
+    fn is_cancel_request(&self, cid: Text<'_>) -> bool {
         let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
         dialog.is_some_and(|dialog| matches!(dialog.purpose, Purpose::CancelRequest { .. }))
     }
@@ -147,10 +148,10 @@ impl Connection {
         if is_runtime && start.func == "_cancel_task" {
             return self.on_cancel_request(&start);
         }
-        let endpoint = is_runtime.then(|| RuntimeEndpoint::from_name(start.func));
+        let endpoint = is_runtime.then(|| RuntimeEndpoint::from_name(start.func.as_str()));
         let is_actor_cancel = endpoint == Some(Some(RuntimeEndpoint::Cancel));
         let target = match endpoint {
-            None => Target::function(start.ns, start.func),
+            None => Target::function(start.ns.as_str(), start.func.as_str()),
             Some(Some(endpoint)) => Target::Runtime(endpoint),
             Some(None) => {
                 return self.refuse_start(start.cid, "AttributeError", "the runtime has no such method");
@@ -175,11 +176,11 @@ impl Connection {
     fn names_peer(&self, start: &Start<'_>) -> bool {
         self.peer
             .as_ref()
-            .is_some_and(|peer| peer.uid.name() == start.uid_name && peer.uid.uuid() == start.uid_uuid)
+            .is_some_and(|peer| start.uid_name == peer.uid.name() && start.uid_uuid == peer.uid.uuid())
     }
 
     fn open_for_peer(&mut self, start: Start<'_>, target: Target) {
-        let cid: Arc<str> = start.cid.into();
+        let cid: Arc<str> = start.cid.as_str().into();
         let inbox = Inbox::new(self.config.inbox_items, self.config.overrun);
         let dialog = Dialog::new(
             Arc::clone(&cid),
@@ -190,7 +191,7 @@ impl Connection {
             inbox,
         );
         let Some(id) = self.table.insert(Box::new(dialog)) else {
-            return self.refuse_start(&cid, "RuntimeError", "too many dialogs are open");
+            return self.refuse_start(Text::from(&cid), "RuntimeError", "too many dialogs are open");
         };
         self.opened = self.opened.saturating_add(1);
         self.live_peer = self.live_peer.saturating_add(1);
@@ -200,15 +201,15 @@ impl Connection {
             let _ = self.accept(id, Kind::Function);
             return self.events.push_back(Event::ActorCancelRequested { id });
         }
-        let pld_spec = String::from(start.pld_spec);
+        let pld_spec = String::from(start.pld_spec.as_str());
         let request = Box::new(Request { cid, target, kwargs: start.kwargs, pld_spec });
         self.events.push_back(Event::Opened { id, request });
     }
 
     /// Answers a `Start` by `Error` in place of `StartAck`; nothing is run, nothing is kept. (D-2)
-    fn refuse_start(&mut self, cid: &str, type_name: &str, text: &str) {
+    fn refuse_start(&mut self, cid: Text<'_>, type_name: &str, text: &str) {
         self.counters.refused = self.counters.refused.saturating_add(1);
-        let msg = report::refused(&self.ours.uid, type_name, text, &cid.into());
+        let msg = report::refused(&self.ours.uid, type_name, text, &cid.as_str().into());
         self.emit_reply(&Message::Error(Box::new(msg)));
     }
 
@@ -223,8 +224,10 @@ impl Connection {
             );
         };
         self.emit_reply(&Message::StartAck { cid: start.cid, functype: Kind::Function });
-        let found =
-            self.table.find(&target).filter(|&id| self.table.get(id).is_some_and(Dialog::is_running_task));
+        let found = self
+            .table
+            .find(Text::from(&target))
+            .filter(|&id| self.table.get(id).is_some_and(Dialog::is_running_task));
         let Some(id) = found else {
             return self.emit_reply(&Message::CancelAck { cid: start.cid, pld: true });
         };
@@ -233,7 +236,7 @@ impl Connection {
         }
         self.owed_acks = self.owed_acks.saturating_add(1);
         if let Some(dialog) = self.table.get_mut(id) {
-            dialog.owed_acks.push(start.cid.into());
+            dialog.owed_acks.push(start.cid.as_str().into());
         }
         let canceller = self.peer_uid();
         self.tell_to_unwind(id, Unwind::Cancelled { canceller, by: CancelledBy::Parent, path: Vec::new() });
@@ -249,7 +252,7 @@ fn cancel_target(start: &Start<'_>) -> Option<String> {
 /// Frames of a dialog.
 impl Connection {
     /// A frame of a dialog, errors and acknowledgements apart: the table judges it.
-    fn route(&mut self, cid: &str, signal: Signal, payload: Option<Payload>) {
+    fn route(&mut self, cid: Text<'_>, signal: Signal, payload: Option<Payload>) {
         let Some(id) = self.lookup(cid) else { return self.count_stray(cid) };
         let Some(dialog) = self.table.get_mut(id) else { return };
         if let Purpose::CancelRequest { .. } = dialog.purpose {
@@ -348,7 +351,7 @@ impl Connection {
     }
 
     /// `CancelAck`: the answer to a cancel request of ours, or to an actor cancel. (D-17, D-18)
-    fn on_cancel_ack(&mut self, cid: &str, pld: bool) {
+    fn on_cancel_ack(&mut self, cid: Text<'_>, pld: bool) {
         let Some(id) = self.lookup(cid) else { return self.count_stray(cid) };
         let Some(dialog) = self.table.get_mut(id) else { return };
         match dialog.purpose {
@@ -373,14 +376,14 @@ impl Connection {
     }
 
     /// `Error`. Without an id the peer as a whole has failed. (D-4, D-5, D-6, D-22)
-    fn on_error(&mut self, msg: ErrorMsg, salvaged: bool) {
+    fn on_error(&mut self, msg: ErrorMsg) {
         if self.status == Status::Handshake {
             return self.violated(PeerViolation::ExpectedAid(MsgKind::Error));
         }
         let cid = msg.cid.clone();
-        let error = Arc::new(report::repaired(msg, salvaged, &self.peer_uid()));
+        let error = Arc::new(report::repaired(msg, &self.peer_uid()));
         let Some(cid) = cid else { return self.lose(CloseReason::PeerFailed(error)) };
-        let Some(id) = self.lookup(&cid) else { return self.count_stray(&cid) };
+        let Some(id) = self.lookup(Text::from(&cid)) else { return self.count_stray(Text::from(&cid)) };
         let Some(dialog) = self.table.get(id) else { return };
         match (dialog.purpose, dialog.role) {
             (Purpose::CancelRequest { .. }, _) => self.on_reply_to_cancel(id, Signal::Error),

@@ -26,6 +26,7 @@ fn native(us: &Uid, type_name: &str, text: String, cid: &Arc<str>) -> ErrorMsg {
         cid: Some(Arc::clone(cid)),
         bad_msg: None,
         bad_msg_as_dict: None,
+        repaired: false,
     }
 }
 
@@ -100,14 +101,15 @@ pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc
         boxed_type_str: boxed_type_str.into(),
         relay_path: path,
         cid: Some(Arc::clone(cid)),
+        repaired: false,
         ..msg.clone()
     }
 }
 
 /// Makes a received error safe to store and to pass on: a path that is not empty, a cancellation with a
 /// canceller. What was missing is taken from the peer that sent it. (D37)
-pub(crate) fn repaired(mut msg: ErrorMsg, salvaged: bool, peer: &Uid) -> RemoteError {
-    let mut repaired = salvaged;
+pub(crate) fn repaired(mut msg: ErrorMsg, peer: &Uid) -> RemoteError {
+    let mut repaired = msg.repaired;
     if msg.relay_path.is_empty() {
         msg.relay_path.push(peer.clone());
         repaired = true;
@@ -140,7 +142,7 @@ mod tests {
     }
 
     fn remote(msg: ErrorMsg) -> RemoteError {
-        repaired(msg, false, &uid("peer"))
+        repaired(msg, &uid("peer"))
     }
 
     #[test]
@@ -176,6 +178,14 @@ mod tests {
         let error = remote(msg);
         assert!(error.repaired);
         assert_eq!((error.canceller(), &*error.msg.relay_path), (Some(&uid("peer")), &[uid("peer")][..]));
+    }
+
+    #[test]
+    fn what_the_decoder_repaired_is_marked_and_passed_on_as_ours() {
+        let msg = ErrorMsg { repaired: true, ..failed(&uid("x"), Report::new("E", ""), &cid()) };
+        let error = remote(msg);
+        assert!(error.repaired);
+        assert!(!relayed(&uid("us"), None, &error, &cid()).repaired);
     }
 
     #[test]

@@ -70,13 +70,13 @@ impl Connection {
             Target::Runtime(endpoint) => ("self", endpoint.name()),
         };
         let start = Start {
-            cid,
-            ns,
-            func,
+            cid: cid.into(),
+            ns: ns.into(),
+            func: func.into(),
             kwargs: call.kwargs.clone(),
-            uid_name: self.ours.uid.name(),
-            uid_uuid: self.ours.uid.uuid(),
-            pld_spec: ANY_PLD_SPEC,
+            uid_name: self.ours.uid.name().into(),
+            uid_uuid: self.ours.uid.uuid().into(),
+            pld_spec: ANY_PLD_SPEC.into(),
         };
         let limit = self.config.max_frame;
         match self.outbox.push(&Message::Start(start), limit) {
@@ -225,7 +225,7 @@ impl Connection {
             return Err(SendError::Full);
         }
         let limit = self.config.max_frame;
-        match self.outbox.push(&Message::Yield { cid: &dialog.cid, pld: item }, limit) {
+        match self.outbox.push(&Message::Yield { cid: (&dialog.cid).into(), pld: item }, limit) {
             Ok(_) => {
                 self.counters.frames_out = self.counters.frames_out.saturating_add(1);
                 Ok(())
@@ -344,6 +344,6 @@ impl Connection {
         let Some(dialog) = self.table.get_mut(id) else { return };
         dialog.phase = next;
         let cid = Arc::clone(&dialog.cid);
-        self.emit(&Message::Stop { cid: &cid });
+        self.emit(&Message::Stop { cid: (&cid).into() });
     }
 }
