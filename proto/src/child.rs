@@ -4,9 +4,9 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::config::StopRule;
 use crate::connection::Connection;
-use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
+use crate::dialog::{CancelledBy, Dialog, Unwind};
 use crate::error::{Failure, Misuse, RemoteError, Verb};
-use crate::event::{DialogId, Outcome, Report, RuntimeEndpoint};
+use crate::event::{DialogId, Outcome, Report};
 use crate::payload::Payload;
 use crate::phase::{Phase, Role, Signal, Verdict};
 use crate::report;
@@ -25,7 +25,7 @@ impl Connection {
         }
         dialog.phase = permit(dialog, Verb::Accept, Signal::StartAck(kind))?;
         let cid = Arc::clone(&dialog.cid);
-        self.emit(&Message::StartAck { cid: (&cid).into(), functype: kind });
+        self.emit_reply(&Message::StartAck { cid: (&cid).into(), functype: kind });
         Ok(())
     }
 
@@ -36,13 +36,11 @@ impl Connection {
     /// [`Misuse`] once it was accepted.
     pub fn refuse(&mut self, id: DialogId, report: Report) -> Result<(), Misuse> {
         let dialog = self.child(id, Verb::Refuse)?;
-        let is_actor_cancel = dialog.purpose == Purpose::Runtime(RuntimeEndpoint::Cancel);
-        if dialog.phase != Phase::Requested && !is_actor_cancel {
-            return Err(if dialog.is_ended() {
-                Misuse::Ended(Verb::Refuse)
-            } else {
-                Misuse::WrongTarget(Verb::Refuse)
-            });
+        if dialog.is_ended() {
+            return Err(Misuse::Ended(Verb::Refuse));
+        }
+        if dialog.phase != Phase::Requested && !dialog.is_actor_cancel() {
+            return Err(Misuse::WrongTarget(Verb::Refuse));
         }
         self.fail(id, report)
     }
@@ -57,6 +55,7 @@ impl Connection {
         let next = permit(dialog, Verb::Started, Signal::Started)?;
         let cid = Arc::clone(&dialog.cid);
         self.emit_payload(Verb::Started, &Message::Started { cid: (&cid).into(), pld: value })?;
+        self.count_reply();
         self.set_phase(id, next);
         Ok(())
     }
@@ -87,11 +86,12 @@ impl Connection {
             (Verdict::To(_) | Verdict::Crossed | Verdict::Illegal(_), _) => None,
         };
         if is_generator {
-            self.emit(&Message::Stop { cid: (&cid).into() });
+            self.emit_reply(&Message::Stop { cid: (&cid).into() });
         } else {
             let before = stop_first.map(|_| Message::Stop { cid: (&cid).into() });
             self.emit_final(before.as_ref(), &Message::Return { cid: (&cid).into(), pld: value })?;
         }
+        self.count_reply();
         self.set_phase(id, next);
         self.settle(id, Outcome::Returned(None));
         Ok(())
@@ -106,10 +106,11 @@ impl Connection {
         let max_text = self.config.max_text;
         report::cut(&mut report.tb_str, max_text);
         report.message.iter_mut().for_each(|text| report::cut(text, max_text));
-        let us = self.us();
+        report::cut(&mut report.type_name, self.config.max_name);
+        let (us, limits) = (self.us(), self.config.limits());
         let dialog = self.child(id, Verb::Fail)?;
         let outcome = Outcome::Failed(Failure::Reported(report.type_name.clone()));
-        let msg = report::failed(&us, report, &dialog.cid);
+        let msg = report::failed(&us, report, &limits, &dialog.cid);
         self.end_by_error(id, Verb::Fail, msg, outcome)
     }
 
@@ -155,10 +156,8 @@ impl Connection {
             Unwind::Failed(failure) => {
                 let msg = match &failure {
                     Failure::Remote(error) => report::relayed(&us, Some(&peer), error, &dialog.cid),
-                    Failure::Violation(violation) => report::violated(&us, violation, &dialog.cid),
-                    Failure::Reported(type_name) => {
-                        report::failed(&us, Report::new(type_name.as_str(), ""), &dialog.cid)
-                    }
+                    Failure::Violation(violation) => report::violated(&us, &peer, violation, &dialog.cid),
+                    Failure::Reported(type_name) => report::refused(&us, type_name, "", &dialog.cid),
                 };
                 (msg, Outcome::Failed(failure))
             }
@@ -227,7 +226,7 @@ impl Connection {
         {
             self.emit_stop(id, stopped);
         }
-        self.emit(&Message::Error(Box::new(msg)));
+        self.emit_reply(&Message::Error(Box::new(msg)));
         self.set_phase(id, next);
         self.settle(id, outcome);
         Ok(())
@@ -255,10 +254,6 @@ impl Connection {
 }
 
 impl Dialog {
-    fn is_actor_cancel(&self) -> bool {
-        self.purpose == Purpose::Runtime(RuntimeEndpoint::Cancel)
-    }
-
     fn judge_stop_of_generator(&self) -> Option<Phase> {
         match self.judge(Role::Child, Signal::Stop) {
             Verdict::To(next) if self.kind == Kind::Generator => Some(next),

@@ -69,6 +69,9 @@ pub struct Config {
     pub inbox_bytes: usize,
     /// What happens beyond the window.
     pub overrun: OverrunPolicy,
+    /// Items a dialog's inbox takes beyond its window while reading is paused: those that were received
+    /// before the pause. 4,096: a receive buffer of small ones.
+    pub pause_reserve: usize,
     /// Longest pause of reading under [`OverrunPolicy::Pause`].
     pub max_pause: Duration,
     /// Bytes not yet written beyond which `send` reports `Full`.
@@ -118,6 +121,7 @@ impl Default for Config {
             inbox_items: 64,
             inbox_bytes: 1 << 20,
             overrun: OverrunPolicy::Reject,
+            pause_reserve: 4096,
             max_pause: Duration::from_secs(10),
             outbox_bytes: 1 << 20,
             max_owed: 1024,

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use bytes::BytesMut;
 
-use crate::error::{Failure, RemoteErrorKind};
+use crate::error::{Failure, RemoteError, RemoteErrorKind};
 use crate::event::{DialogId, Outcome, RuntimeEndpoint, Target};
 use crate::identity::Uid;
 use crate::inbox::Inbox;
@@ -82,6 +82,8 @@ pub(crate) struct Dialog {
     pub(crate) cancel: CancelPhase,
     /// The local end of the stream was opened.
     pub(crate) stream_opened: bool,
+    /// The stream had ended before the connection was lost.
+    pub(crate) was_stopped: bool,
     /// The application let go of it; it is removed when it ends, and reports nothing.
     pub(crate) is_released: bool,
     /// Its payloads may be slices of a receive buffer.
@@ -116,6 +118,7 @@ impl Dialog {
             kind,
             cancel: CancelPhase::Idle,
             stream_opened: false,
+            was_stopped: false,
             is_released: false,
             is_holding: false,
         }
@@ -127,9 +130,11 @@ impl Dialog {
 
     /// Child-role task of the application that has not ended.
     pub(crate) fn is_running_task(&self) -> bool {
-        self.role == Role::Child
-            && !self.is_ended()
-            && self.purpose != Purpose::Runtime(RuntimeEndpoint::Cancel)
+        self.role == Role::Child && !self.is_ended() && !self.is_actor_cancel()
+    }
+
+    pub(crate) fn is_actor_cancel(&self) -> bool {
+        self.purpose == Purpose::Runtime(RuntimeEndpoint::Cancel)
     }
 
     /// Whether a `Stop` went our way or the peer's: no more items either way.
@@ -151,6 +156,18 @@ impl Dialog {
             (Some(failure), _) | (None, Some(Unwind::Failed(failure))) => Some(failure),
             (None, Some(Unwind::Cancelled { .. }) | None) => None,
         }
+    }
+
+    /// Whether this side asked for its end.
+    pub(crate) fn was_cancelled_here(&self) -> bool {
+        let by_itself =
+            matches!(self.unwind.as_deref(), Some(Unwind::Cancelled { by: CancelledBy::Itself, .. }));
+        by_itself || self.cancel != CancelPhase::Idle
+    }
+
+    /// Whether it failed over there: by an error that came, or by a broken rule.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.error().is_some_and(|failure| !matches!(failure, Failure::Reported(_)))
     }
 
     /// Why it failed, ended or not.
@@ -234,10 +251,27 @@ impl Dialog {
 
     /// Bytes of the record and what hangs on it, the receive buffers not counted.
     pub(crate) fn memory(&self) -> usize {
+        let values = [self.first.as_ref(), self.result()].into_iter().flatten();
+        let errors = [self.error().and_then(Failure::remote), self.cancellation()].into_iter().flatten();
         size_of::<Self>()
             .saturating_add(self.cid.len())
-            .saturating_add(self.inbox.bytes())
-            .saturating_add(self.first.as_ref().map_or(0, |value| value.as_bytes().len()))
+            .saturating_add(self.inbox.memory())
+            .saturating_add(values.fold(0, |sum, value| sum.saturating_add(value.as_bytes().len())))
+            .saturating_add(errors.fold(0, |sum, error| sum.saturating_add(error.memory())))
+    }
+
+    fn result(&self) -> Option<&Payload> {
+        match self.outcome.as_deref() {
+            Some(Outcome::Returned(value)) => value.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn cancellation(&self) -> Option<&RemoteError> {
+        match self.outcome.as_deref() {
+            Some(Outcome::Cancelled { error, .. }) => error.as_deref(),
+            _ => None,
+        }
     }
 
     /// Everything that can influence a later frame, event or verb; deadlines are left to the caller.
@@ -245,7 +279,7 @@ impl Dialog {
         use core::hash::Hash;
         (&self.cid, &self.first, &self.outcome, &self.failure, &self.unwind).hash(hasher);
         (&self.owed_acks, self.purpose, self.phase, self.role, self.kind, self.cancel).hash(hasher);
-        (self.stream_opened, self.is_released).hash(hasher);
+        (self.stream_opened, self.was_stopped, self.is_released).hash(hasher);
         self.inbox.hash(hasher);
     }
 }
@@ -258,5 +292,16 @@ fn trouble_of(failure: &Failure, role: Role) -> Trouble {
             Trouble::ByPeer
         }
         Failure::Remote(_) | Failure::Violation(_) | Failure::Reported(_) => Trouble::Error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten thousand idle dialogs are ten thousand of these: what is rarely set is boxed.
+    #[test]
+    fn a_record_is_small() {
+        assert!(size_of::<Dialog>() <= 288, "{}", size_of::<Dialog>());
     }
 }

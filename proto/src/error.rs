@@ -10,21 +10,17 @@ use crate::wire::{ErrorMsg, MsgKind, Rejected};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each is named like its method")]
 pub enum Verb {
-    Open,
     Accept,
     Refuse,
     Started,
     OpenStream,
     Send,
-    Take,
     Stop,
     Finish,
     Fail,
     Relay,
     Unwound,
-    Cancel,
     Acknowledge,
-    Release,
     SpawnSpec,
 }
 
@@ -57,6 +53,9 @@ pub enum Misuse {
     /// An item before `open_stream`.
     #[error("the stream is not open")]
     StreamNotOpen,
+    /// The dialog is being cancelled.
+    #[error("{0:?}: the dialog is being cancelled")]
+    Cancelled(Verb),
     /// A second stream on one dialog.
     #[error("a dialog has one stream; this one was opened before")]
     SecondStream,
@@ -97,10 +96,14 @@ pub enum OpenError {
     /// The peer says it is ourselves; a dialog with oneself is refused.
     #[error("a dialog with one's own actor")]
     OwnActor,
+    /// `self` addresses the runtime, whose methods are [`Target::Runtime`](crate::Target). A method that it
+    /// does not have ends a Python process.
+    #[error("the namespace self is the runtime's")]
+    RuntimeName,
     /// Names or arguments do not fit in a frame.
-    #[error("a frame of {len} bytes is over the limit of {limit}")]
+    #[error("{len} bytes are over the limit of {limit}")]
     TooLong {
-        /// Length of the frame body.
+        /// Length of the name or of the frame body.
         len: usize,
         /// The limit in force.
         limit: usize,
@@ -144,9 +147,6 @@ pub enum PeerViolation {
     /// A message that its dialog's phase does not allow.
     #[error("{0}")]
     OutOfPhase(#[from] Violation),
-    /// A message that only the runtime's cancel endpoints are answered with.
-    #[error("CancelAck in answer to an ordinary request")]
-    StrayCancelAck,
 }
 
 /// A failure of the application over there, as it arrived: data, not an error of ours.
@@ -196,6 +196,28 @@ impl RemoteError {
     }
 }
 
+impl RemoteError {
+    /// Bytes it keeps: two texts, two offending messages and a path, each limited by `Config`.
+    pub(crate) fn memory(&self) -> usize {
+        let msg = &self.msg;
+        let texts = [&msg.src_type_str, &msg.boxed_type_str, &msg.tb_str].into_iter().chain(&msg.message);
+        let bad = [&msg.bad_msg, &msg.bad_msg_as_dict].into_iter().flatten();
+        let path = msg.relay_path.iter().map(|uid| uid.name().len().saturating_add(uid.uuid().len()));
+        let lens = texts.map(String::len).chain(bad.map(|value| value.as_bytes().len())).chain(path);
+        lens.fold(size_of::<Self>(), usize::saturating_add)
+    }
+}
+
+impl Failure {
+    /// The error of the other end, if it is one.
+    pub fn remote(&self) -> Option<&RemoteError> {
+        match self {
+            Self::Remote(error) => Some(error),
+            Self::Violation(_) | Self::Reported(_) => None,
+        }
+    }
+}
+
 impl core::fmt::Display for RemoteError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{} from {}", self.msg.src_type_str.escape_debug(), self.msg.src_uid)
@@ -242,6 +264,8 @@ pub enum LimitKind {
 /// A deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Deadline {
+    /// None: something is due now. Poll.
+    Event,
     /// The peer's `Aid`.
     Handshake,
     /// The rest of a frame.

@@ -69,7 +69,8 @@ pub enum DialogEvent {
     /// The dialog failed but has not ended, see `error`. Child: unwind, then `unwound`. Parent: an
     /// overrun or a broken rule; the cancel request is on its way.
     Failed,
-    /// Our inbox overran; items are being dropped as the policy says.
+    /// Our inbox overran: the peer was told, and all later items are dropped. Policies that drop without
+    /// a word only count.
     Overrun,
     /// Our cancel request was answered.
     CancelAcked,
@@ -202,8 +203,8 @@ pub enum Take {
     Pending,
     /// The stream has ended and all its items were taken.
     End,
-    /// The dialog failed or was cancelled, see `error` and `outcome`; unread items are left to
-    /// `take_unread`.
+    /// The dialog failed, was cancelled or was cut off, see `error` and `outcome`; unread items that are
+    /// left go to `take_unread`.
     Failed,
 }
 

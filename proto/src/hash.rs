@@ -6,10 +6,11 @@ use crate::connection::Connection;
 
 impl Connection {
     /// Feeds every fact that can influence a later frame, event or verb to `hasher`: two connections that
-    /// hash alike answer every further script alike, up to the ids of dialogs they open. Deadlines count
+    /// hash alike answer every further script alike, up to the ids of dialogs they open and to how many bytes one
+    /// `handle_input` takes. Deadlines count
     /// relative to the latest time told; counters, capacities, seeds and absolute time do not count.
     pub fn hash_state(&self, hasher: &mut impl Hasher) {
-        (&self.config, &self.ours, &self.peer, &self.status).hash(hasher);
+        (&self.config, &self.ours, &self.peer, &self.status, self.awaits_spawn_spec).hash(hasher);
         (self.receive.unread(), self.outbox.queued(), self.outbox.unwritten()).hash(hasher);
         (&self.events, self.input_end).hash(hasher);
         for (at, deadline) in self.timers.all() {

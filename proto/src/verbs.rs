@@ -6,7 +6,7 @@ use crate::config::OverrunPolicy;
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
 use crate::error::{CloseReason, Deadline, Misuse, OpenError, SendError, Verb};
-use crate::event::{Call, Canceller, DialogId, RuntimeEndpoint, Take, Target};
+use crate::event::{Call, Canceller, DialogId, Outcome, RuntimeEndpoint, Take, Target};
 use crate::inbox::Inbox;
 use crate::outbox::FrameTooLong;
 use crate::payload::Payload;
@@ -37,9 +37,8 @@ impl Connection {
     ///
     /// See [`OpenError`]; nothing was sent.
     pub fn open(&mut self, now: Instant, call: &Call) -> Result<DialogId, OpenError> {
-        self.now = self.now.max(now);
         match self.status {
-            Status::Open { .. } => {}
+            Status::Open => {}
             Status::Handshake => return Err(OpenError::NotEstablished),
             Status::Closing | Status::Closed(_) => return Err(OpenError::Closed),
         }
@@ -49,8 +48,13 @@ impl Connection {
         if self.live_own >= self.config.max_own_dialogs {
             return Err(OpenError::TooMany(self.live_own));
         }
-        let cid = self.cids.next();
-        self.send_start(&cid, call)?;
+        let unused = self.cids.clone();
+        let cid = self.fresh_cid();
+        if let Err(error) = self.send_start(&cid, call) {
+            self.cids = unused;
+            return Err(error);
+        }
+        self.advance_clock(now);
         let inbox = Inbox::new(self.config.inbox_items, self.config.overrun);
         let purpose = Purpose::from(&call.target);
         let dialog = Dialog::new(cid, purpose, Role::Parent, call.kind, self.opened, inbox);
@@ -66,6 +70,7 @@ impl Connection {
 
     fn send_start(&mut self, cid: &str, call: &Call) -> Result<(), OpenError> {
         let (ns, func) = match &call.target {
+            Target::Function { ns, .. } if ns == "self" => return Err(OpenError::RuntimeName),
             Target::Function { ns, func } => (ns.as_str(), func.as_str()),
             Target::Runtime(endpoint) => ("self", endpoint.name()),
         };
@@ -78,6 +83,11 @@ impl Connection {
             uid_uuid: self.ours.uid.uuid().into(),
             pld_spec: ANY_PLD_SPEC.into(),
         };
+        // Longer names are refused by the peer.
+        let (len, limit) = (ns.len().max(func.len()), self.config.max_name);
+        if len > limit {
+            return Err(OpenError::TooLong { len, limit });
+        }
         let limit = self.config.max_frame;
         match self.outbox.push(&Message::Start(start), limit) {
             Ok(_) => {
@@ -117,11 +127,11 @@ impl Connection {
     /// Ends the connection in order: no new dialogs either way; asks what we opened and what runs here to
     /// end, waits for the endings and for the outbox to be written, at most until `deadline`.
     pub fn close(&mut self, now: Instant, deadline: Instant) {
-        self.now = self.now.max(now);
+        self.advance_clock(now);
         match self.status {
             Status::Handshake => return self.lose(CloseReason::Local),
             Status::Closing | Status::Closed(_) => return,
-            Status::Open { .. } => self.status = Status::Closing,
+            Status::Open => self.status = Status::Closing,
         }
         self.timers.close = Some(deadline);
         self.cancel_children(&Canceller::Us);
@@ -139,7 +149,7 @@ impl Connection {
     /// Lets go of a dialog. A live one is ended: a parent cancels it and forgets it when it has ended, a
     /// child fails it (`RuntimeError`), or unwinds it if it was told to end.
     pub fn release(&mut self, now: Instant, id: DialogId) {
-        self.now = self.now.max(now);
+        self.advance_clock(now);
         let Some(dialog) = self.table.get_mut(id).filter(|dialog| dialog.is_visible()) else { return };
         dialog.is_released = true;
         let (dropped, bytes) = dialog.inbox.clear();
@@ -150,6 +160,8 @@ impl Connection {
         match role {
             _ if is_ended => self.forget(id),
             Role::Parent => self.request_cancel(id),
+            // Acknowledged: its answer is on its way.
+            Role::Child if self.acknowledged.contains(&id) => {}
             Role::Child => self.abandon(id),
         }
         self.resume_reading();
@@ -165,7 +177,7 @@ impl Connection {
     ///
     /// [`Misuse::UnknownDialog`]. On an ended dialog it does nothing.
     pub fn cancel(&mut self, now: Instant, id: DialogId) -> Result<(), Misuse> {
-        self.now = self.now.max(now);
+        self.advance_clock(now);
         let dialog = self.visible(id)?;
         match dialog.role {
             _ if dialog.is_ended() => {}
@@ -175,18 +187,19 @@ impl Connection {
         Ok(())
     }
 
-    /// Opens the local end of the stream of a context; sends nothing. Once per dialog.
+    /// Opens the local end of the stream of a context; sends nothing. Once per dialog; also on one that has
+    /// ended, whose unread items can be taken.
     ///
     /// # Errors
     ///
-    /// [`Misuse`]; among others before `Started` and on an ended dialog.
+    /// [`Misuse`]; among others before `Started`.
     pub fn open_stream(&mut self, id: DialogId) -> Result<(), Misuse> {
         let dialog = self.visible_mut(id)?;
         if dialog.stream_opened {
             return Err(Misuse::SecondStream);
         }
-        if dialog.is_ended() {
-            return Err(Misuse::Ended(Verb::OpenStream));
+        if !dialog.is_ended() && dialog.was_cancelled_here() {
+            return Err(Misuse::Cancelled(Verb::OpenStream));
         }
         match (dialog.kind, dialog.judge(dialog.role, Signal::Yield)) {
             (Kind::Context, Verdict::To(_) | Verdict::Crossed) => {
@@ -208,7 +221,7 @@ impl Connection {
     /// See [`SendError`]; the item was not taken.
     pub fn send(&mut self, id: DialogId, item: Payload) -> Result<(), SendError> {
         let dialog = self.table.get(id).filter(|dialog| dialog.is_visible()).ok_or(Misuse::UnknownDialog)?;
-        if dialog.received_failure().is_some() {
+        if dialog.has_failed() {
             return Err(SendError::Failed);
         }
         if dialog.kind == Kind::Context && !dialog.stream_opened && !dialog.is_ended() {
@@ -234,8 +247,9 @@ impl Connection {
         }
     }
 
-    /// The next unread item. After `Stop`, the result or a lost connection the unread items come first,
-    /// then [`Take::End`]; after an error or a cancellation [`Take::Failed`] comes first.
+    /// The next unread item. After `Stop` or the result the unread items come first, then [`Take::End`];
+    /// after a lost connection the unread items, then [`Take::Failed`]; after an error or a cancellation
+    /// [`Take::Failed`] comes first.
     ///
     /// # Errors
     ///
@@ -249,14 +263,18 @@ impl Connection {
             return Ok(Take::Item(item));
         }
         let dialog = self.visible(id)?;
-        let is_over = dialog.is_ended() || dialog.is_stopped();
-        Ok(if is_over { Take::End } else { Take::Pending })
+        Ok(match dialog.outcome.as_deref() {
+            Some(Outcome::Disconnected(_)) if !dialog.was_stopped => Take::Failed,
+            Some(_) => Take::End,
+            None if dialog.is_stopped() => Take::End,
+            None => Take::Pending,
+        })
     }
 
     /// Unread items of a failed or ended dialog, oldest first, one at a time.
     pub fn take_unread(&mut self, id: DialogId) -> Option<Payload> {
-        self.visible(id).ok()?;
-        self.pop_item(id)
+        let dialog = self.visible(id).ok()?;
+        if dialog.is_ended() || dialog.fails_readers() { self.pop_item(id) } else { None }
     }
 
     /// Parent: the first value, once.
@@ -267,23 +285,26 @@ impl Connection {
     fn pop_item(&mut self, id: DialogId) -> Option<Payload> {
         let inbox = &mut self.table.get_mut(id)?.inbox;
         let item = inbox.pop()?;
-        let still_full = inbox.wants_pause();
+        let may_resume = !inbox.wants_pause(false);
         self.inbox_bytes = self.inbox_bytes.saturating_sub(item.as_bytes().len());
-        if !still_full {
+        if may_resume {
             self.resume_reading();
         }
         Some(item)
     }
 
-    /// Ends the stream. Sends `Stop`, unless one went either way, the dialog failed, or it has ended.
-    /// Unread items are dropped and counted. (D-8)
+    /// Ends the stream. Sends `Stop`, unless one went either way or the dialog failed, and drops unread
+    /// items, counted. On a dialog that has ended it does nothing. (D-8)
     ///
     /// # Errors
     ///
     /// [`Misuse`] before the stream was opened.
     pub fn stop(&mut self, id: DialogId) -> Result<(), Misuse> {
         let dialog = self.visible_mut(id)?;
-        if dialog.kind == Kind::Context && !dialog.stream_opened && !dialog.is_ended() {
+        if dialog.is_ended() {
+            return Ok(());
+        }
+        if dialog.kind == Kind::Context && !dialog.stream_opened {
             return Err(Misuse::StreamNotOpen);
         }
         if dialog.kind == Kind::Generator && dialog.role == Role::Child {
@@ -314,6 +335,8 @@ impl Connection {
     /// [`Misuse::UnknownDialog`].
     pub fn set_inbox(&mut self, id: DialogId, items: usize, policy: OverrunPolicy) -> Result<(), Misuse> {
         self.visible_mut(id)?.inbox.configure(items, policy);
+        self.pause_reading(id);
+        self.resume_reading();
         Ok(())
     }
 }

@@ -1,5 +1,16 @@
-//! Harness of the conformance suite: two cores back to back, recordings, replay.
+//! Harness of the conformance suite.
+//!
+//! [`pair`] puts two cores back to back. [`transcript`] reads recordings of the Python reference,
+//! [`value`] compares their JSON with MessagePack, [`replay`] plays each end of each recorded connection
+//! again with the real core.
 
+pub mod bound;
+pub mod fuzzing;
+pub mod listener;
 pub mod pair;
+pub mod parallel;
+pub mod replay;
 pub mod script;
 pub mod tally;
+pub mod transcript;
+pub mod value;
