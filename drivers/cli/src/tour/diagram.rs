@@ -129,7 +129,7 @@ fn label(message: &Message<'_>) -> String {
         Message::Aid(identity) => identity.uid.name().escape_debug().to_string(),
         Message::SpawnSpec(_) | Message::Stop { .. } => String::new(),
         Message::Start(start) => {
-            let (ns, func) = (start.ns.escape_debug(), start.func.escape_debug());
+            let (ns, func) = (start.ns.as_str().escape_debug(), start.func.as_str().escape_debug());
             format!("{ns}:{func}({})", arguments(&start.kwargs))
         }
         Message::StartAck { functype, .. } => functype.functype().to_owned(),

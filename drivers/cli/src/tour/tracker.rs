@@ -31,7 +31,7 @@ impl Tracker {
     /// Follows one message. Returns where its dialog is now.
     pub(crate) fn follow(&mut self, from: Side, message: &Message<'_>) -> String {
         if let Message::Start(start) = message {
-            return self.open(from, start.cid, (start.ns, start.func));
+            return self.open(from, start.cid.as_str(), (start.ns.as_str(), start.func.as_str()));
         }
         match message.cid().and_then(|cid| self.dialogs.get_mut(cid)) {
             None => String::new(),
@@ -113,21 +113,21 @@ mod tests {
     fn a_dialog_is_followed_to_its_end() {
         let mut tracker = Tracker::default();
         let start = scipp_proto::wire::Start {
-            cid: "c",
-            ns: "app",
-            func: "f",
+            cid: "c".into(),
+            ns: "app".into(),
+            func: "f".into(),
             kwargs: scipp_proto::Kwargs::EMPTY,
-            uid_name: "a",
-            uid_uuid: "b",
-            pld_spec: "",
+            uid_name: "a".into(),
+            uid_uuid: "b".into(),
+            pld_spec: "".into(),
         };
         assert_eq!(tracker.follow(Side::Us, &Message::Start(start)), "Requested");
         assert!(!tracker.is_quiet());
-        let ack = Message::StartAck { cid: "c", functype: Kind::Function };
+        let ack = Message::StartAck { cid: "c".into(), functype: Kind::Function };
         assert_eq!(tracker.follow(Side::Peer, &ack), "Accepted");
-        let illegal = Message::Yield { cid: "c", pld: Payload::NIL };
+        let illegal = Message::Yield { cid: "c".into(), pld: Payload::NIL };
         assert_eq!(tracker.follow(Side::Peer, &illegal), "not legal");
-        let result = Message::Return { cid: "c", pld: Payload::NIL };
+        let result = Message::Return { cid: "c".into(), pld: Payload::NIL };
         assert_eq!(tracker.follow(Side::Peer, &result), "Ended: returned");
         assert_eq!(tracker.follow(Side::Peer, &result), "Ended: returned (crossed)");
         assert!(tracker.is_quiet());
