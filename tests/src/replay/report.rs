@@ -5,7 +5,7 @@ use std::fmt;
 
 use scipp_proto::Config;
 
-use super::search::{play, retrace};
+use super::search::{Effort, play, retrace};
 use super::seat::{Seat, seats};
 use super::sent::Sent;
 use super::walk::{Difference, Walk};
@@ -63,7 +63,7 @@ impl Report {
         let frames = transcript.lines.iter().filter(|line| matches!(line, Line::Frame(_))).count();
         let mut report = Self { files: 1, frames, ..Self::default() };
         for seat in seats(transcript) {
-            match play(&seat, config, None) {
+            match play(&seat, config, Effort::Whole) {
                 Ok(walk) => report.note(&seat, config, &walk),
                 Err(difference) => report.note_difference(&seat, difference),
             }

@@ -1,10 +1,11 @@
 //! A core on its way through one end of a recorded connection.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use foldhash::quality::FixedState;
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{self, Kind, Message};
 use scipp_proto::{CloseReason, Config, Connection, DialogId, DialogRef, Event, Instant, Kwargs};
@@ -133,7 +134,7 @@ impl<'a> Walk<'a> {
 
     /// Everything that decides how the way goes on.
     pub fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = FixedState::with_seed(0).build_hasher();
         (self.at, self.taken, self.matched, self.closed.is_some()).hash(&mut hasher);
         self.core.hash_state(&mut hasher);
         for dialog in self.dialogs.values() {
