@@ -25,7 +25,7 @@ impl Connection {
         }
         dialog.phase = permit(dialog, Verb::Accept, Signal::StartAck(kind))?;
         let cid = Arc::clone(&dialog.cid);
-        self.emit(&Message::StartAck { cid: &cid, functype: kind });
+        self.emit_reply(&Message::StartAck { cid: &cid, functype: kind });
         Ok(())
     }
 
@@ -57,6 +57,7 @@ impl Connection {
         let next = permit(dialog, Verb::Started, Signal::Started)?;
         let cid = Arc::clone(&dialog.cid);
         self.emit_payload(Verb::Started, &Message::Started { cid: &cid, pld: value })?;
+        self.count_reply();
         self.set_phase(id, next);
         Ok(())
     }
@@ -87,11 +88,12 @@ impl Connection {
             (Verdict::To(_) | Verdict::Crossed | Verdict::Illegal(_), _) => None,
         };
         if is_generator {
-            self.emit(&Message::Stop { cid: &cid });
+            self.emit_reply(&Message::Stop { cid: &cid });
         } else {
             let before = stop_first.map(|_| Message::Stop { cid: &cid });
             self.emit_final(before.as_ref(), &Message::Return { cid: &cid, pld: value })?;
         }
+        self.count_reply();
         self.set_phase(id, next);
         self.settle(id, Outcome::Returned(None));
         Ok(())
@@ -106,10 +108,11 @@ impl Connection {
         let max_text = self.config.max_text;
         report::cut(&mut report.tb_str, max_text);
         report.message.iter_mut().for_each(|text| report::cut(text, max_text));
-        let us = self.us();
+        report::cut(&mut report.type_name, self.config.max_name);
+        let (us, limits) = (self.us(), self.config.limits());
         let dialog = self.child(id, Verb::Fail)?;
         let outcome = Outcome::Failed(Failure::Reported(report.type_name.clone()));
-        let msg = report::failed(&us, report, &dialog.cid);
+        let msg = report::failed(&us, report, &limits, &dialog.cid);
         self.end_by_error(id, Verb::Fail, msg, outcome)
     }
 
@@ -156,9 +159,7 @@ impl Connection {
                 let msg = match &failure {
                     Failure::Remote(error) => report::relayed(&us, Some(&peer), error, &dialog.cid),
                     Failure::Violation(violation) => report::violated(&us, violation, &dialog.cid),
-                    Failure::Reported(type_name) => {
-                        report::failed(&us, Report::new(type_name.as_str(), ""), &dialog.cid)
-                    }
+                    Failure::Reported(type_name) => report::refused(&us, type_name, "", &dialog.cid),
                 };
                 (msg, Outcome::Failed(failure))
             }
@@ -227,7 +228,7 @@ impl Connection {
         {
             self.emit_stop(id, stopped);
         }
-        self.emit(&Message::Error(Box::new(msg)));
+        self.emit_reply(&Message::Error(Box::new(msg)));
         self.set_phase(id, next);
         self.settle(id, outcome);
         Ok(())

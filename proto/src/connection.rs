@@ -127,6 +127,7 @@ impl Connection {
     ///
     /// `seed` must be fresh for every connection of this actor, and unknown to the peer: dialog ids come
     /// from its lower half, the keys of the index from its upper half. One seed replays one run exactly.
+    /// A name or uuid of ours over a peer's [`Config::max_name`] makes that peer close the connection.
     pub fn new(config: Config, ours: Identity, seed: u128, now: Instant) -> Self {
         #[allow(clippy::cast_possible_truncation, reason = "the halves of the seed")]
         let (low, high) = (seed as u64, (seed >> 64) as u64);
@@ -368,10 +369,37 @@ impl Connection {
 
     fn give_up_pausing(&mut self) {
         self.timers.pause = None;
+        let all_full = self.inboxes_are_full();
         for id in self.table.ids() {
-            if let Some(dialog) = self.table.get_mut(id) {
+            if let Some(dialog) = self.table.get_mut(id).filter(|dialog| dialog.inbox.wants_pause(all_full)) {
                 dialog.inbox.give_up_pausing();
             }
+        }
+    }
+
+    fn inboxes_are_full(&self) -> bool {
+        self.inbox_bytes >= self.config.inbox_bytes
+    }
+
+    /// Stops reading if this dialog's inbox asks for it.
+    pub(crate) fn pause_reading(&mut self, id: DialogId) {
+        let all_full = self.inboxes_are_full();
+        let wants_pause = self.table.get(id).is_some_and(|dialog| dialog.inbox.wants_pause(all_full));
+        if wants_pause && self.timers.pause.is_none() {
+            self.timers.pause = Some(self.now.saturating_add(self.config.max_pause));
+        }
+    }
+
+    /// Reads on once no inbox holds it up.
+    pub(crate) fn resume_reading(&mut self) {
+        if self.timers.pause.is_none() {
+            return;
+        }
+        let all_full = self.inboxes_are_full();
+        let holds_up =
+            |&id: &DialogId| self.table.get(id).is_some_and(|dialog| dialog.inbox.wants_pause(all_full));
+        if !self.table.ids().iter().any(holds_up) {
+            self.timers.pause = None;
         }
     }
 }
@@ -387,6 +415,10 @@ impl Connection {
             }
             if self.is_closed() {
                 return None;
+            }
+            if self.owes_too_much() {
+                self.lose(CloseReason::Limit(LimitKind::Owed));
+                continue;
             }
             match self.receive.next_frame() {
                 Ok(Some(frame)) => {
@@ -449,15 +481,22 @@ impl Connection {
         }
     }
 
-    /// Queues a reply that the peer forced. One that does not read is not served without end.
+    /// Queues a frame that the peer's own frames call for.
     pub(crate) fn emit_reply(&mut self, message: &Message<'_>) {
         self.emit(message);
+        self.count_reply();
+    }
+
+    /// Counts a reply. A peer that makes us answer and does not read is not served without end: the
+    /// connection closes when the next frame would be taken.
+    pub(crate) fn count_reply(&mut self) {
         if self.outbox.unwritten() > self.config.outbox_bytes {
             self.owed_replies = self.owed_replies.saturating_add(1);
-            if self.owed_replies > self.config.max_owed {
-                self.lose(CloseReason::Limit(LimitKind::Owed));
-            }
         }
+    }
+
+    fn owes_too_much(&self) -> bool {
+        self.owed_replies.max(self.owed_acks) > self.config.max_owed
     }
 
     /// Reports something about a dialog, unless the application let go of it.

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use bytes::BytesMut;
 
-use crate::error::{Failure, RemoteErrorKind};
+use crate::error::{Failure, RemoteError, RemoteErrorKind};
 use crate::event::{DialogId, Outcome, RuntimeEndpoint, Target};
 use crate::identity::Uid;
 use crate::inbox::Inbox;
@@ -156,6 +156,11 @@ impl Dialog {
         }
     }
 
+    /// Whether it failed over there: by an error that came, or by a broken rule.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.error().is_some_and(|failure| !matches!(failure, Failure::Reported(_)))
+    }
+
     /// Why it failed, ended or not.
     pub(crate) fn error(&self) -> Option<&Failure> {
         match self.outcome.as_deref() {
@@ -237,10 +242,27 @@ impl Dialog {
 
     /// Bytes of the record and what hangs on it, the receive buffers not counted.
     pub(crate) fn memory(&self) -> usize {
+        let values = [self.first.as_ref(), self.result()].into_iter().flatten();
+        let errors = [self.error().and_then(Failure::remote), self.cancellation()].into_iter().flatten();
         size_of::<Self>()
             .saturating_add(self.cid.len())
-            .saturating_add(self.inbox.bytes())
-            .saturating_add(self.first.as_ref().map_or(0, |value| value.as_bytes().len()))
+            .saturating_add(self.inbox.memory())
+            .saturating_add(values.fold(0, |sum, value| sum.saturating_add(value.as_bytes().len())))
+            .saturating_add(errors.fold(0, |sum, error| sum.saturating_add(error.memory())))
+    }
+
+    fn result(&self) -> Option<&Payload> {
+        match self.outcome.as_deref() {
+            Some(Outcome::Returned(value)) => value.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn cancellation(&self) -> Option<&RemoteError> {
+        match self.outcome.as_deref() {
+            Some(Outcome::Cancelled { error, .. }) => error.as_deref(),
+            _ => None,
+        }
     }
 
     /// Everything that can influence a later frame, event or verb; deadlines are left to the caller.

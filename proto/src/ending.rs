@@ -118,7 +118,7 @@ impl Connection {
     fn pay_owed_acks(&mut self, id: DialogId) {
         let owed =
             self.table.get_mut(id).map(|dialog| core::mem::take(&mut dialog.owed_acks)).unwrap_or_default();
-        self.owed_acks = self.owed_acks.saturating_sub(owed.len());
+        self.owed_acks = self.owed_acks.saturating_sub(owed.len().saturating_sub(1));
         for cid in owed {
             self.emit_reply(&Message::CancelAck { cid: &cid, pld: true });
         }
@@ -151,18 +151,6 @@ impl Connection {
         match dialog.role {
             Role::Parent => self.live_own = self.live_own.saturating_sub(1),
             Role::Child => self.live_peer = self.live_peer.saturating_sub(1),
-        }
-    }
-
-    /// Ends a pause of reading once no inbox asks for it.
-    pub(crate) fn resume_reading(&mut self) {
-        if self.timers.pause.is_some() {
-            let ids = self.table.ids();
-            let is_full =
-                |&id: &DialogId| self.table.get(id).is_some_and(|dialog| dialog.inbox.wants_pause());
-            if !ids.iter().any(is_full) {
-                self.timers.pause = None;
-            }
         }
     }
 

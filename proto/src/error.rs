@@ -97,10 +97,14 @@ pub enum OpenError {
     /// The peer says it is ourselves; a dialog with oneself is refused.
     #[error("a dialog with one's own actor")]
     OwnActor,
+    /// `self` addresses the runtime, whose methods are [`Target::Runtime`](crate::Target). A method that it
+    /// does not have ends a Python process.
+    #[error("the namespace self is the runtime's")]
+    RuntimeName,
     /// Names or arguments do not fit in a frame.
-    #[error("a frame of {len} bytes is over the limit of {limit}")]
+    #[error("{len} bytes are over the limit of {limit}")]
     TooLong {
-        /// Length of the frame body.
+        /// Length of the name or of the frame body.
         len: usize,
         /// The limit in force.
         limit: usize,
@@ -193,6 +197,28 @@ impl RemoteError {
     /// Whether it arose somewhere else than in the last hop.
     pub fn is_inception(&self) -> bool {
         self.msg.boxed_type_str != self.msg.src_type_str
+    }
+}
+
+impl RemoteError {
+    /// Bytes it keeps: two texts, two offending messages and a path, each limited by `Config`.
+    pub(crate) fn memory(&self) -> usize {
+        let msg = &self.msg;
+        let texts = [&msg.src_type_str, &msg.boxed_type_str, &msg.tb_str].into_iter().chain(&msg.message);
+        let bad = [&msg.bad_msg, &msg.bad_msg_as_dict].into_iter().flatten();
+        let path = msg.relay_path.iter().map(|uid| uid.name().len().saturating_add(uid.uuid().len()));
+        let lens = texts.map(String::len).chain(bad.map(|value| value.as_bytes().len())).chain(path);
+        lens.fold(size_of::<Self>(), usize::saturating_add)
+    }
+}
+
+impl Failure {
+    /// The error of the other end, if it is one.
+    pub fn remote(&self) -> Option<&RemoteError> {
+        match self {
+            Self::Remote(error) => Some(error),
+            Self::Violation(_) | Self::Reported(_) => None,
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use crate::connection::Connection;
 
 impl Connection {
     /// Feeds every fact that can influence a later frame, event or verb to `hasher`: two connections that
-    /// hash alike answer every further script alike, up to the ids of dialogs they open. Deadlines count
+    /// hash alike answer every further script alike, up to the ids of dialogs they open and to how many bytes one
+    /// `handle_input` takes. Deadlines count
     /// relative to the latest time told; counters, capacities, seeds and absolute time do not count.
     pub fn hash_state(&self, hasher: &mut impl Hasher) {
         (&self.config, &self.ours, &self.peer, &self.status, self.awaits_spawn_spec).hash(hasher);

@@ -10,7 +10,7 @@ use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
 use crate::error::{CloseReason, Failure, LimitKind, PeerViolation, RemoteError, RemoteErrorKind};
 use crate::event::{DialogEvent, DialogId, Event, Request, RuntimeEndpoint, Target};
 use crate::identity::Identity;
-use crate::inbox::{Inbox, Pushed};
+use crate::inbox::Inbox;
 use crate::payload::Payload;
 use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
 use crate::report;
@@ -223,13 +223,10 @@ impl Connection {
         let Some(id) = found else {
             return self.emit_reply(&Message::CancelAck { cid: start.cid, pld: true });
         };
-        if self.owed_acks >= self.config.max_owed {
-            return self.lose(CloseReason::Limit(LimitKind::Owed));
-        }
-        self.owed_acks = self.owed_acks.saturating_add(1);
-        if let Some(dialog) = self.table.get_mut(id) {
-            dialog.owed_acks.push(start.cid.into());
-        }
+        let Some(dialog) = self.table.get_mut(id) else { return };
+        // One a dialog is paid for by the limit of dialogs; repeated ones have a limit of their own.
+        self.owed_acks = self.owed_acks.saturating_add(usize::from(!dialog.owed_acks.is_empty()));
+        dialog.owed_acks.push(start.cid.into());
         let canceller = self.peer_uid();
         self.tell_to_unwind(id, Unwind::Cancelled { canceller, by: CancelledBy::Parent, path: Vec::new() });
     }
@@ -300,46 +297,43 @@ impl Connection {
     /// it once a dialog. (D-11, D-12)
     fn on_item(&mut self, id: DialogId, item: Payload) {
         let len = item.as_bytes().len();
-        // An item longer than all room there is is taken when nothing else is unread: a frame's length has
-        // a limit of its own.
-        let room = match self.inbox_bytes {
-            0 => usize::MAX,
-            unread => self.config.inbox_bytes.saturating_sub(unread),
-        };
+        let (room, reserve) = (self.inbox_room(id), self.config.pause_reserve);
         let Some(dialog) = self.table.get_mut(id) else { return };
         if dialog.is_released || dialog.received_failure().is_some() {
             dialog.dropped = dialog.dropped.saturating_add(1);
             return;
         }
-        let (pushed, freed) = dialog.inbox.push(item, room, self.config.pause_reserve);
-        self.inbox_bytes = self.inbox_bytes.saturating_sub(freed);
-        let stored = pushed == Pushed::Stored || freed > 0;
-        if stored {
+        let pushed = dialog.inbox.push(item, room, reserve);
+        dialog.dropped = dialog.dropped.saturating_add(pushed.dropped);
+        self.counters.overruns = self.counters.overruns.saturating_add(pushed.dropped);
+        self.inbox_bytes = self.inbox_bytes.saturating_sub(pushed.freed);
+        if pushed.stored {
             self.inbox_bytes = self.inbox_bytes.saturating_add(len);
+            self.hold(id, |_| {});
+            self.pause_reading(id);
+            self.notify(id, DialogEvent::Readable);
         }
-        if dialog.inbox.wants_pause() && self.timers.pause.is_none() {
-            self.timers.pause = Some(self.now.saturating_add(self.config.max_pause));
+        if pushed.overran {
+            self.notify(id, DialogEvent::Overrun);
+            self.send_notice(id);
         }
-        if stored && !dialog.is_holding {
-            dialog.is_holding = true;
-            self.holding.push(id);
-        }
-        if pushed == Pushed::Stored {
-            return self.notify(id, DialogEvent::Readable);
-        }
-        self.count_overrun(id, pushed);
     }
 
-    fn count_overrun(&mut self, id: DialogId, pushed: Pushed) {
-        self.counters.overruns = self.counters.overruns.saturating_add(1);
-        let Some(dialog) = self.table.get_mut(id) else { return };
-        dialog.dropped = dialog.dropped.saturating_add(1);
-        if pushed == Pushed::Overran {
-            let cid = Arc::clone(&dialog.cid);
-            let msg = report::overrun(&self.ours.uid, &self.peer_uid(), &cid);
-            self.emit_reply(&Message::Error(Box::new(msg)));
-            self.notify(id, DialogEvent::Overrun);
+    /// Bytes that an item of this dialog may have. One longer than all room there is is taken when nothing
+    /// else is unread: a frame's length has a limit of its own. What was received before a pause is taken.
+    fn inbox_room(&self, id: DialogId) -> usize {
+        if self.inbox_bytes == 0 {
+            return usize::MAX;
         }
+        let may_pause = self.table.get(id).is_some_and(|dialog| dialog.inbox.may_pause());
+        let reserve = if may_pause { self.receive.memory() } else { 0 };
+        self.config.inbox_bytes.saturating_add(reserve).saturating_sub(self.inbox_bytes)
+    }
+
+    fn send_notice(&mut self, id: DialogId) {
+        let Some(dialog) = self.table.get(id) else { return };
+        let msg = report::overrun(&self.ours.uid, &self.peer_uid(), &dialog.cid);
+        self.emit_reply(&Message::Error(Box::new(msg)));
     }
 
     /// `CancelAck`: the answer to a cancel request of ours, or to an actor cancel. (D-17, D-18)
@@ -373,7 +367,7 @@ impl Connection {
             return self.violated(PeerViolation::ExpectedAid(MsgKind::Error));
         }
         let cid = msg.cid.clone();
-        let error = Arc::new(report::repaired(msg, salvaged, &self.peer_uid()));
+        let error = Arc::new(report::repaired(msg, salvaged, &self.peer_uid(), self.config.max_text));
         let Some(cid) = cid else { return self.lose(CloseReason::PeerFailed(error)) };
         let Some(id) = self.lookup(&cid) else { return self.count_stray(&cid) };
         let Some(dialog) = self.table.get(id) else { return };
@@ -450,7 +444,7 @@ impl Connection {
     /// on the spot. (D-16)
     pub(crate) fn tell_to_unwind(&mut self, id: DialogId, unwind: Unwind) {
         let Some(dialog) = self.table.get_mut(id) else { return };
-        if dialog.unwind.is_some() {
+        if dialog.unwind.is_some() || dialog.is_ended() {
             return;
         }
         let event = match &unwind {

@@ -18,14 +18,16 @@ pub(crate) struct Inbox {
 }
 
 /// What became of an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pushed {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Pushed {
     /// It is in the inbox.
-    Stored,
-    /// It, or an older one, was dropped by policy.
-    Dropped,
-    /// It was dropped, and the sender is to be told.
-    Overran,
+    pub(crate) stored: bool,
+    /// The sender is to be told that items are being dropped.
+    pub(crate) overran: bool,
+    /// Items dropped: it, or older ones.
+    pub(crate) dropped: u64,
+    /// Bytes of the older ones.
+    pub(crate) freed: usize,
 }
 
 impl Inbox {
@@ -39,34 +41,33 @@ impl Inbox {
     }
 
     /// Stores an item if the window and `room` (bytes left for all dialogs together) allow it; while
-    /// reading is paused, up to `reserve` more. Returns also how many bytes were freed by dropping older
-    /// ones.
-    pub(crate) fn push(&mut self, item: Payload, room: usize, reserve: usize) -> (Pushed, usize) {
+    /// reading is paused, up to `reserve` more items.
+    pub(crate) fn push(&mut self, item: Payload, room: usize, reserve: usize) -> Pushed {
         let fits = self.items.len() < self.capacity(reserve) && item.as_bytes().len() <= room;
         if fits && !self.overran {
             self.items.push_back(item);
-            return (Pushed::Stored, 0);
+            return Pushed { stored: true, ..Pushed::default() };
         }
         match self.policy {
-            OverrunPolicy::DropNewest => (Pushed::Dropped, 0),
+            OverrunPolicy::DropNewest => Pushed { dropped: 1, ..Pushed::default() },
             OverrunPolicy::DropOldest => self.replace_oldest(item, room),
             OverrunPolicy::Reject | OverrunPolicy::Buffer(_) | OverrunPolicy::Pause => {
-                let first = !self.overran;
-                self.overran = true;
-                (if first { Pushed::Overran } else { Pushed::Dropped }, 0)
+                let overran = !core::mem::replace(&mut self.overran, true);
+                Pushed { overran, dropped: 1, ..Pushed::default() }
             }
         }
     }
 
-    fn replace_oldest(&mut self, item: Payload, room: usize) -> (Pushed, usize) {
+    fn replace_oldest(&mut self, item: Payload, room: usize) -> Pushed {
         let len = item.as_bytes().len();
-        let mut freed: usize = 0;
-        while self.items.len() >= self.window || len > room.saturating_add(freed) {
-            let Some(oldest) = self.items.pop_front() else { return (Pushed::Dropped, freed) };
-            freed = freed.saturating_add(oldest.as_bytes().len());
+        let mut pushed = Pushed::default();
+        while self.items.len() >= self.window || len > room.saturating_add(pushed.freed) {
+            pushed.dropped = pushed.dropped.saturating_add(1);
+            let Some(oldest) = self.items.pop_front() else { return pushed };
+            pushed.freed = pushed.freed.saturating_add(oldest.as_bytes().len());
         }
         self.items.push_back(item);
-        (Pushed::Dropped, freed)
+        Pushed { stored: true, ..pushed }
     }
 
     fn capacity(&self, reserve: usize) -> usize {
@@ -97,16 +98,25 @@ impl Inbox {
         self.items.iter().fold(0, |sum, item| sum.saturating_add(item.as_bytes().len()))
     }
 
-    /// Whether this inbox holds up the reading of its connection.
-    pub(crate) fn wants_pause(&self) -> bool {
-        self.policy == OverrunPolicy::Pause && self.items.len() >= self.window
+    /// Bytes of the items and of the queue they stand in.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes().saturating_add(self.items.capacity().saturating_mul(size_of::<Payload>()))
+    }
+
+    /// Whether this inbox holds up the reading of its connection: it is at its mark, or all inboxes
+    /// together are.
+    pub(crate) fn wants_pause(&self, all_full: bool) -> bool {
+        let is_full = self.items.len() >= self.window || (all_full && !self.items.is_empty());
+        self.policy == OverrunPolicy::Pause && is_full
+    }
+
+    pub(crate) fn may_pause(&self) -> bool {
+        self.policy == OverrunPolicy::Pause
     }
 
     /// The pause lasted too long: from now on as `Reject`.
-    pub(crate) fn give_up_pausing(&mut self) {
-        if self.policy == OverrunPolicy::Pause {
-            self.policy = OverrunPolicy::Reject;
-        }
+    pub(crate) const fn give_up_pausing(&mut self) {
+        self.policy = OverrunPolicy::Reject;
     }
 
     /// Moves all items into `store`, which has room for them.
@@ -132,51 +142,54 @@ mod tests {
         Payload::trusted(Bytes::copy_from_slice(&[n]))
     }
 
+    const STORED: Pushed = Pushed { stored: true, overran: false, dropped: 0, freed: 0 };
+    const DROPPED: Pushed = Pushed { stored: false, overran: false, dropped: 1, freed: 0 };
+
     fn fill(policy: OverrunPolicy, count: u8) -> (Inbox, alloc::vec::Vec<Pushed>) {
         let mut inbox = Inbox::new(2, policy);
-        let pushed = (0..count).map(|n| inbox.push(item(n), 100, 9).0).collect();
+        let pushed = (0..count).map(|n| inbox.push(item(n), 100, 9)).collect();
         (inbox, pushed)
     }
 
     #[test]
     fn reject_tells_once_and_stays_shut() {
         let (mut inbox, pushed) = fill(OverrunPolicy::Reject, 4);
-        assert_eq!(pushed, [Pushed::Stored, Pushed::Stored, Pushed::Overran, Pushed::Dropped]);
+        assert_eq!(pushed, [STORED, STORED, Pushed { overran: true, ..DROPPED }, DROPPED]);
         inbox.pop();
-        assert_eq!(inbox.push(item(9), 100, 9).0, Pushed::Dropped, "a gap in the items would be silent loss");
+        assert_eq!(inbox.push(item(9), 100, 9), DROPPED, "a gap in the items would be silent loss");
     }
 
     #[test]
-    fn oldest_and_newest_are_dropped_without_a_word() {
+    fn the_oldest_makes_room_for_the_newest() {
         let (mut inbox, pushed) = fill(OverrunPolicy::DropOldest, 3);
-        assert_eq!(pushed.last(), Some(&Pushed::Dropped));
-        assert_eq!(inbox.pop(), Some(item(1)));
+        assert_eq!(pushed[2], Pushed { stored: true, overran: false, dropped: 1, freed: 1 });
+        assert_eq!((inbox.len(), inbox.pop()), (2, Some(item(1))));
+        let pushed = inbox.push(item(7), 0, 9);
+        assert_eq!(pushed, Pushed { stored: true, overran: false, dropped: 1, freed: 1 }, "bytes count too");
+        let mut empty = Inbox::new(2, OverrunPolicy::DropOldest);
+        assert_eq!(empty.push(item(1), 0, 9), DROPPED);
+    }
+
+    #[test]
+    fn the_newest_is_dropped_without_a_word() {
         let (mut inbox, pushed) = fill(OverrunPolicy::DropNewest, 3);
-        assert_eq!(pushed.last(), Some(&Pushed::Dropped));
-        assert_eq!(inbox.pop(), Some(item(0)));
+        assert_eq!((pushed[2], inbox.pop()), (DROPPED, Some(item(0))));
     }
 
     #[test]
     fn buffering_takes_more_and_then_rejects() {
         let (inbox, pushed) = fill(OverrunPolicy::Buffer(3), 4);
-        assert_eq!((inbox.len(), pushed[3]), (3, Pushed::Overran));
-    }
-
-    #[test]
-    fn bytes_bound_every_policy() {
-        for policy in [OverrunPolicy::Reject, OverrunPolicy::DropOldest, OverrunPolicy::Pause] {
-            let mut inbox = Inbox::new(9, policy);
-            assert_ne!(inbox.push(item(1), 0, 9).0, Pushed::Stored);
-            assert_eq!(inbox.len(), 0, "{policy:?}");
-        }
+        assert_eq!((inbox.len(), pushed[3].overran), (3, true));
     }
 
     #[test]
     fn a_pause_holds_from_the_mark_on() {
         let (mut inbox, pushed) = fill(OverrunPolicy::Pause, 3);
-        assert!(pushed.iter().all(|&p| p == Pushed::Stored) && inbox.wants_pause());
+        assert!(pushed.iter().all(|&p| p == STORED) && inbox.wants_pause(false));
         inbox.pop();
         inbox.pop();
-        assert!(!inbox.wants_pause());
+        assert!(!inbox.wants_pause(false) && inbox.wants_pause(true));
+        inbox.pop();
+        assert!(!inbox.wants_pause(true), "an empty inbox holds up nobody");
     }
 }

@@ -12,13 +12,21 @@ use crate::wire::frame::{PREFIX, TooLong, body_len};
 pub(crate) struct Receive {
     current: BytesMut,
     spare: BytesMut,
+    /// The current buffer was made for one frame that is larger than a buffer.
+    is_oversize: bool,
     size: usize,
     max_frame: usize,
 }
 
 impl Receive {
     pub(crate) fn new(size: usize, max_frame: usize) -> Self {
-        Self { current: BytesMut::new(), spare: BytesMut::new(), size: size.max(PREFIX), max_frame }
+        Self {
+            current: BytesMut::new(),
+            spare: BytesMut::new(),
+            is_oversize: false,
+            size: size.max(PREFIX),
+            max_frame,
+        }
     }
 
     /// Copies as much of `input` as there is room for.
@@ -69,7 +77,8 @@ impl Receive {
             Ok(Some(len)) => len.saturating_add(PREFIX),
             Ok(None) | Err(_) => PREFIX,
         };
-        let mut next = if whole > self.size {
+        let is_oversize = whole > self.size;
+        let mut next = if is_oversize {
             BytesMut::with_capacity(whole.min(self.current.len().saturating_mul(2)).max(self.size))
         } else {
             self.spare.clear();
@@ -82,10 +91,10 @@ impl Receive {
         next.extend_from_slice(&self.current);
         let mut full = core::mem::replace(&mut self.current, next);
         full.clear();
-        // A buffer made for one large frame is not kept.
-        if self.spare.capacity() == 0 && full.capacity() <= self.size {
+        if !self.is_oversize {
             self.spare = full;
         }
+        self.is_oversize = is_oversize;
     }
 
     /// Forgets everything.
@@ -110,7 +119,7 @@ impl Clone for Receive {
     fn clone(&self) -> Self {
         let mut current = BytesMut::with_capacity(self.current.capacity());
         current.extend_from_slice(&self.current);
-        Self { current, spare: BytesMut::new(), size: self.size, max_frame: self.max_frame }
+        Self { current, spare: BytesMut::new(), ..*self }
     }
 }
 

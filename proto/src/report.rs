@@ -5,7 +5,8 @@ use alloc::{string::String, string::ToString as _, sync::Arc, vec, vec::Vec};
 use crate::error::{PeerViolation, RemoteError, RemoteErrorKind};
 use crate::event::Report;
 use crate::identity::Uid;
-use crate::wire::ErrorMsg;
+use crate::payload::Payload;
+use crate::wire::{ErrorMsg, Limits, decode};
 
 const CONTEXT_CANCELLED: &str = "ContextCancelled";
 const MSG_TYPE_ERROR: &str = "MsgTypeError";
@@ -34,17 +35,23 @@ pub(crate) fn refused(us: &Uid, type_name: &str, text: &str, cid: &Arc<str>) -> 
     native(us, type_name, text.into(), cid)
 }
 
-/// The application's own failure. A `ContextCancelled` never goes out without a canceller: it kills a
+/// The application's own failure, an ordinary one if it has no name. Offending messages that would make
+/// it unreadable are left out. A `ContextCancelled` never goes out without a canceller: it kills a
 /// Python receiver.
-pub(crate) fn failed(us: &Uid, report: Report, cid: &Arc<str>) -> ErrorMsg {
+pub(crate) fn failed(us: &Uid, report: Report, limits: &Limits, cid: &Arc<str>) -> ErrorMsg {
     let canceller = (report.type_name == CONTEXT_CANCELLED).then(|| us.clone());
+    let type_name = if report.type_name.is_empty() { "RuntimeError" } else { &report.type_name };
     ErrorMsg {
         message: report.message.or_else(|| Some(String::new())),
         canceller,
-        bad_msg: report.bad_msg,
-        bad_msg_as_dict: report.bad_msg_as_dict,
-        ..native(us, &report.type_name, report.tb_str, cid)
+        bad_msg: report.bad_msg.filter(|bad| is_payload_message(bad, limits)),
+        bad_msg_as_dict: report.bad_msg_as_dict.filter(Payload::is_map),
+        ..native(us, type_name, report.tb_str, cid)
     }
+}
+
+fn is_payload_message(value: &Payload, limits: &Limits) -> bool {
+    decode(value.as_bytes(), limits).is_ok_and(|message| message.kind().is_payload())
 }
 
 /// A task that ended because it was cancelled. `path` are the hops the cancellation came through.
@@ -106,9 +113,14 @@ pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc
 }
 
 /// Makes a received error safe to store and to pass on: a path that is not empty, a cancellation with a
-/// canceller. What was missing is taken from the peer that sent it. (D37)
-pub(crate) fn repaired(mut msg: ErrorMsg, salvaged: bool, peer: &Uid) -> RemoteError {
+/// canceller, no offending message longer than a text may be, nothing that keeps a receive buffer alive.
+/// What was missing is taken from the peer that sent it. (D37)
+pub(crate) fn repaired(mut msg: ErrorMsg, salvaged: bool, peer: &Uid, max_text: usize) -> RemoteError {
     let mut repaired = salvaged;
+    for bad in [&mut msg.bad_msg, &mut msg.bad_msg_as_dict] {
+        repaired |= bad.as_ref().is_some_and(|value| value.as_bytes().len() > max_text);
+        *bad = bad.take().filter(|value| value.as_bytes().len() <= max_text).map(|value| value.compact());
+    }
     if msg.relay_path.is_empty() {
         msg.relay_path.push(peer.clone());
         repaired = true;
@@ -132,6 +144,8 @@ pub(crate) fn cut(text: &mut String, max: usize) {
 mod tests {
     use super::*;
 
+    const LIMITS: Limits = Limits { depth: 9, cid: 9, name: 9, text: 100, relay_path: 9 };
+
     fn uid(name: &str) -> Uid {
         Uid::new(name, "0")
     }
@@ -141,12 +155,12 @@ mod tests {
     }
 
     fn remote(msg: ErrorMsg) -> RemoteError {
-        repaired(msg, false, &uid("peer"))
+        repaired(msg, false, &uid("peer"), 100)
     }
 
     #[test]
     fn the_source_survives_any_number_of_hops() {
-        let origin = failed(&uid("leaf"), Report::new("KeyError", "k"), &cid());
+        let origin = failed(&uid("leaf"), Report::new("KeyError", "k"), &LIMITS, &cid());
         let once = relayed(&uid("mid"), None, &remote(origin), &cid());
         let twice = relayed(&uid("top"), None, &remote(once), &cid());
         assert_eq!((&*twice.src_type_str, &twice.src_uid), ("KeyError", &uid("leaf")));
@@ -164,19 +178,41 @@ mod tests {
 
     #[test]
     fn no_natively_boxed_error_comes_from_its_receiver() {
-        let origin = failed(&uid("culprit"), Report::new(MSG_TYPE_ERROR, ""), &cid());
+        let origin = failed(&uid("culprit"), Report::new(MSG_TYPE_ERROR, ""), &LIMITS, &cid());
         let msg = relayed(&uid("us"), Some(&uid("culprit")), &remote(origin), &cid());
         assert_eq!((&msg.src_uid, &*msg.boxed_type_str), (&uid("us"), MSG_TYPE_ERROR));
     }
 
     #[test]
     fn a_defective_error_is_repaired_and_marked() {
-        let mut msg = failed(&uid("x"), Report::new("E", ""), &cid());
+        let mut msg = failed(&uid("x"), Report::new("E", ""), &LIMITS, &cid());
         msg.relay_path.clear();
         msg.boxed_type_str = CONTEXT_CANCELLED.into();
         let error = remote(msg);
         assert!(error.repaired);
         assert_eq!((error.canceller(), &*error.msg.relay_path), (Some(&uid("peer")), &[uid("peer")][..]));
+    }
+
+    #[test]
+    fn an_offending_message_that_would_spoil_the_report_is_left_out() {
+        let bad = |bytes: &'static [u8]| Payload::new(bytes.into()).unwrap();
+        let bad_msg = |bad_msg| {
+            let report = Report { bad_msg: Some(bad_msg), ..Report::default() };
+            failed(&uid("us"), report, &LIMITS, &cid())
+        };
+        let good = bad(b"\x83\xa8msg_type\xa5Yield\xa3cid\xa1c\xa3pld\x01");
+        assert_eq!(bad_msg(good.clone()).bad_msg, Some(good));
+        assert_eq!(bad_msg(bad(b"\x82\xa8msg_type\xa4Stop\xa3cid\xa1c")).bad_msg, None);
+        assert_eq!(bad_msg(bad(b"\x01")).src_type_str, "RuntimeError", "no name is an ordinary error");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_received_error_is_bounded() {
+        let mut msg = failed(&uid("x"), Report::new("E", ""), &LIMITS, &cid());
+        msg.bad_msg_as_dict =
+            Some(Payload::new(alloc::vec![b'\xc4', 101].into_iter().chain([0; 101]).collect()).unwrap());
+        let error = remote(msg);
+        assert!(error.repaired && error.msg.bad_msg_as_dict.is_none());
     }
 
     #[test]

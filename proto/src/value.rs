@@ -13,6 +13,10 @@ impl Payload {
         Self::trusted(Bytes::from_static(if value { &[0xc3] } else { &[0xc2] }))
     }
 
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.as_bytes().first(), Some(0x80..=0x8f | 0xde | 0xdf))
+    }
+
     /// The value, if it is a text in valid UTF-8.
     pub(crate) fn as_text(&self) -> Option<&str> {
         let (&marker, rest) = self.as_bytes().split_first()?;

@@ -66,6 +66,7 @@ impl Connection {
 
     fn send_start(&mut self, cid: &str, call: &Call) -> Result<(), OpenError> {
         let (ns, func) = match &call.target {
+            Target::Function { ns, .. } if ns == "self" => return Err(OpenError::RuntimeName),
             Target::Function { ns, func } => (ns.as_str(), func.as_str()),
             Target::Runtime(endpoint) => ("self", endpoint.name()),
         };
@@ -78,6 +79,11 @@ impl Connection {
             uid_uuid: self.ours.uid.uuid(),
             pld_spec: ANY_PLD_SPEC,
         };
+        // Longer names are refused by the peer.
+        let (len, limit) = (ns.len().max(func.len()), self.config.max_name);
+        if len > limit {
+            return Err(OpenError::TooLong { len, limit });
+        }
         let limit = self.config.max_frame;
         match self.outbox.push(&Message::Start(start), limit) {
             Ok(_) => {
@@ -208,7 +214,7 @@ impl Connection {
     /// See [`SendError`]; the item was not taken.
     pub fn send(&mut self, id: DialogId, item: Payload) -> Result<(), SendError> {
         let dialog = self.table.get(id).filter(|dialog| dialog.is_visible()).ok_or(Misuse::UnknownDialog)?;
-        if dialog.received_failure().is_some() {
+        if dialog.has_failed() {
             return Err(SendError::Failed);
         }
         if dialog.kind == Kind::Context && !dialog.stream_opened && !dialog.is_ended() {
@@ -272,9 +278,9 @@ impl Connection {
     fn pop_item(&mut self, id: DialogId) -> Option<Payload> {
         let inbox = &mut self.table.get_mut(id)?.inbox;
         let item = inbox.pop()?;
-        let still_full = inbox.wants_pause();
+        let may_resume = !inbox.wants_pause(false);
         self.inbox_bytes = self.inbox_bytes.saturating_sub(item.as_bytes().len());
-        if !still_full {
+        if may_resume {
             self.resume_reading();
         }
         Some(item)
@@ -319,6 +325,8 @@ impl Connection {
     /// [`Misuse::UnknownDialog`].
     pub fn set_inbox(&mut self, id: DialogId, items: usize, policy: OverrunPolicy) -> Result<(), Misuse> {
         self.visible_mut(id)?.inbox.configure(items, policy);
+        self.pause_reading(id);
+        self.resume_reading();
         Ok(())
     }
 }

@@ -565,3 +565,66 @@ fn a_stream_that_ended_before_it_was_opened_can_still_be_read() {
     assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(int(1))));
     assert_eq!(pair.conn(A).take(parent), Ok(Take::End));
 }
+
+#[test]
+fn sending_on_a_dialog_that_failed_says_so() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    pair.conn(B).fail(child, report("KeyError")).unwrap();
+    pair.settle();
+    assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Failed));
+    assert_eq!(pair.conn(B).send(child, int(1)), Err(SendError::Ended), "our own failure is no news");
+}
+
+#[test]
+fn the_namespace_of_the_runtime_is_not_for_functions() {
+    let mut pair = pair();
+    let now = pair.now();
+    let target = scipp_proto::Target::function("self", "cancel_soon");
+    let opened = pair.conn(A).open(now, &scipp_proto::Call { target, ..call(Kind::Function) });
+    assert_eq!(opened, Err(scipp_proto::OpenError::RuntimeName));
+    pair.drain(A);
+    assert!(pair.in_flight(B).is_empty());
+}
+
+#[test]
+fn the_oldest_items_are_dropped_without_losing_count() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    pair.conn(B).set_inbox(child, 2, OverrunPolicy::DropOldest).unwrap();
+    for n in 0..100 {
+        pair.conn(A).send(parent, int(n)).unwrap();
+    }
+    pair.settle();
+    let view = pair.end(B).conn.dialog(child).unwrap();
+    assert_eq!((view.unread(), view.dropped()), (2, 98));
+    assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(98))));
+    assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(99))));
+    assert_eq!(pair.outcome(A, parent), None, "nothing was sent about it");
+}
+
+#[test]
+fn a_peer_that_makes_us_answer_and_does_not_read_is_let_go() {
+    let mut config = Config::default();
+    (config.outbox_bytes, config.max_owed) = (1000, 10);
+    let mut pair = Pair::established(config);
+    let now = pair.now();
+    for n in 0..100 {
+        let Ok(parent) = pair.conn(A).open(now, &call(Kind::Function)) else { break };
+        let cid = cid(&pair.end(A).conn, parent);
+        let sent = pair.conn(A).poll_transmit().unwrap();
+        let _ = pair.conn(B).handle_input(now, &sent);
+        while let Some(event) = pair.conn(B).poll_event() {
+            let Event::Opened { id, .. } = event else { continue };
+            pair.conn(B).accept(id, Kind::Function).unwrap();
+            pair.conn(B).finish(id, int(0)).unwrap();
+            pair.conn(B).release(now, id);
+        }
+        assert!(n < 50, "{cid}");
+        if pair.end(B).conn.is_closed() {
+            break;
+        }
+    }
+    let reason = pair.end(B).conn.close_reason();
+    assert_eq!(reason, Some(&CloseReason::Limit(scipp_proto::LimitKind::Owed)));
+}
