@@ -42,7 +42,7 @@ pub fn play<'a>(seat: &'a Seat, config: &Config, effort: Effort) -> Result<Walk<
     at_once(start.clone(), &mut recent).or_else(|difference| {
         let [near, _] = recent;
         let from = if effort == Effort::Hasty && seat.steps.len() > SHORT { near } else { start };
-        let patience = if effort == Effort::Hasty { PATIENCE / 20 } else { PATIENCE };
+        let patience = if effort == Effort::Hasty { PATIENCE / 40 } else { PATIENCE };
         Search::new(from, difference, patience).run()
     })
 }
