@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{ANY_PLD_SPEC, ErrorMsg, Fault, Kind, MsgKind};
-use scipp_proto::{CloseReason, DialogRef, Failure, Outcome, PeerViolation, Uid};
+use scipp_proto::{CloseReason, DialogRef, Failure, Outcome, PeerViolation, RuntimeEndpoint, Uid};
 use serde_json::Value;
 
 use crate::replay::acts::{is_about, is_cancellation, type_name};
@@ -134,6 +134,15 @@ impl<'a> Situation<'a> {
     /// Whether the connection was closed because of bytes that are no value.
     pub fn is_closed_by_malformed(&self) -> bool {
         matches!(self.violation(), Some(PeerViolation::Rejected(rejected)) if rejected.fault == Fault::Malformed)
+    }
+
+    /// Whether it is a method that no actor runtime has.
+    pub fn is_unknown_method(&self) -> bool {
+        self.opening().is_some_and(|opening| {
+            opening.ns == RUNTIME
+                && !opening.is_cancel_request()
+                && RuntimeEndpoint::from_name(&opening.func).is_none()
+        })
     }
 
     /// Whether the `Start` names another caller than the handshake.
