@@ -4,9 +4,9 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::config::StopRule;
 use crate::connection::Connection;
-use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
+use crate::dialog::{CancelledBy, Dialog, Unwind};
 use crate::error::{Failure, Misuse, RemoteError, Verb};
-use crate::event::{DialogId, Outcome, Report, RuntimeEndpoint};
+use crate::event::{DialogId, Outcome, Report};
 use crate::payload::Payload;
 use crate::phase::{Phase, Role, Signal, Verdict};
 use crate::report;
@@ -36,13 +36,11 @@ impl Connection {
     /// [`Misuse`] once it was accepted.
     pub fn refuse(&mut self, id: DialogId, report: Report) -> Result<(), Misuse> {
         let dialog = self.child(id, Verb::Refuse)?;
-        let is_actor_cancel = dialog.purpose == Purpose::Runtime(RuntimeEndpoint::Cancel);
-        if dialog.phase != Phase::Requested && !is_actor_cancel {
-            return Err(if dialog.is_ended() {
-                Misuse::Ended(Verb::Refuse)
-            } else {
-                Misuse::WrongTarget(Verb::Refuse)
-            });
+        if dialog.is_ended() {
+            return Err(Misuse::Ended(Verb::Refuse));
+        }
+        if dialog.phase != Phase::Requested && !dialog.is_actor_cancel() {
+            return Err(Misuse::WrongTarget(Verb::Refuse));
         }
         self.fail(id, report)
     }
@@ -158,7 +156,7 @@ impl Connection {
             Unwind::Failed(failure) => {
                 let msg = match &failure {
                     Failure::Remote(error) => report::relayed(&us, Some(&peer), error, &dialog.cid),
-                    Failure::Violation(violation) => report::violated(&us, violation, &dialog.cid),
+                    Failure::Violation(violation) => report::violated(&us, &peer, violation, &dialog.cid),
                     Failure::Reported(type_name) => report::refused(&us, type_name, "", &dialog.cid),
                 };
                 (msg, Outcome::Failed(failure))
@@ -256,10 +254,6 @@ impl Connection {
 }
 
 impl Dialog {
-    fn is_actor_cancel(&self) -> bool {
-        self.purpose == Purpose::Runtime(RuntimeEndpoint::Cancel)
-    }
-
     fn judge_stop_of_generator(&self) -> Option<Phase> {
         match self.judge(Role::Child, Signal::Stop) {
             Verdict::To(next) if self.kind == Kind::Generator => Some(next),

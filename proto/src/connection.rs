@@ -1,16 +1,20 @@
 //! One connection to one peer: its parts, and what the outside world calls.
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
-use core::mem;
+use alloc::{
+    boxed::Box,
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use crate::cid::CidSource;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::dialog::Dialog;
-use crate::error::{CloseReason, Deadline, LimitKind};
+use crate::error::{CloseReason, Deadline};
 use crate::event::{DialogEvent, DialogId, Event};
 use crate::identity::Identity;
 use crate::outbox::Outbox;
@@ -65,15 +69,22 @@ pub struct Connection {
     /// Unreleased dialogs opened by the peer and by us.
     pub(crate) live_peer: usize,
     pub(crate) live_own: usize,
-    /// Dialogs of either role that have not ended.
+    /// Dialogs of either role that have not ended; of these, tasks that run here.
     pub(crate) running: usize,
+    pub(crate) running_tasks: usize,
+    /// Unreleased actor cancels of the peer.
+    pub(crate) actor_cancels: usize,
     /// Acknowledged actor cancels, to be answered once the other tasks have ended.
     pub(crate) acknowledged: Vec<DialogId>,
+    /// Dialogs whose inboxes hold up reading.
+    pub(crate) pausing: Vec<DialogId>,
     /// Bytes of unread items.
     pub(crate) inbox_bytes: usize,
     /// Replies forced by the peer that wait behind a full outbox, and acknowledgements not yet due.
     pub(crate) owed_replies: usize,
     pub(crate) owed_acks: usize,
+    /// Ids of the cancel requests that wait for their final answer.
+    pub(crate) owed_cids: BTreeSet<Arc<str>>,
     /// Frames for unknown dialogs, less the good ones since.
     pub(crate) strays: u32,
     pub(crate) counters: Counters,
@@ -159,10 +170,14 @@ impl Connection {
             live_peer: 0,
             live_own: 0,
             running: 0,
+            running_tasks: 0,
+            actor_cancels: 0,
             acknowledged: Vec::new(),
+            pausing: Vec::new(),
             inbox_bytes: 0,
             owed_replies: 0,
             owed_acks: 0,
+            owed_cids: BTreeSet::new(),
             strays: 0,
         }
     }
@@ -237,233 +252,18 @@ impl Connection {
     }
 }
 
-/// What happened outside.
-impl Connection {
-    /// Bytes arrived. Takes at most what fits in the buffer and returns how much; drain, then offer the
-    /// rest again. After the end of the connection nothing is taken.
-    #[must_use = "bytes that were not taken must be offered again"]
-    pub fn handle_input(&mut self, now: Instant, input: &[u8]) -> usize {
-        self.advance_clock(now);
-        if self.is_closed() || self.input_end.is_some() {
-            return 0;
-        }
-        let mut taken = 0_usize;
-        while let Some(rest) = input.get(taken..).filter(|rest| !rest.is_empty()) {
-            if self.receive.is_exhausted() {
-                self.move_payloads();
-                self.receive.turn();
-            }
-            let pushed = self.receive.push(rest);
-            if pushed == 0 {
-                break;
-            }
-            taken = taken.saturating_add(pushed);
-        }
-        self.counters.bytes_in = self.counters.bytes_in.saturating_add(taken as u64);
-        self.arm_partial_frame();
-        taken
-    }
-
-    /// `len` bytes of what `poll_transmit` handed out went to the operating system. Call it also with 0
-    /// when nothing could be written: a stall is timed from the first call that leaves something unwritten.
-    pub fn handle_written(&mut self, now: Instant, len: usize) {
-        self.advance_clock(now);
-        self.outbox.written(len);
-        self.counters.bytes_out = self.counters.bytes_out.saturating_add(len as u64);
-        if self.outbox.unwritten() <= self.config.outbox_bytes {
-            self.owed_replies = 0;
-        }
-        if self.outbox.unwritten() == 0 || self.is_closed() {
-            self.timers.write_stall = None;
-        } else if len > 0 || self.timers.write_stall.is_none() {
-            self.timers.write_stall = Some(self.now.saturating_add(self.config.write_stall_timeout));
-        }
-        self.finish_closing();
-    }
-
-    /// The peer ended its direction. Takes effect after the frames that came before.
-    pub fn handle_eof(&mut self, now: Instant) {
-        self.advance_clock(now);
-        self.input_end.get_or_insert(InputEnd::Eof);
-    }
-
-    /// Reading or writing failed. Takes effect after the frames that came before.
-    pub fn handle_reset(&mut self, now: Instant) {
-        self.advance_clock(now);
-        self.input_end = Some(InputEnd::Reset);
-    }
-
-    /// Time passed. Early or spurious calls do nothing.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.advance_clock(now);
-        if self.is_closed() {
-            return;
-        }
-        let now = self.now;
-        let due = |timer: Option<Instant>| timer.is_some_and(|at| at <= now);
-        if due(self.timers.pause) {
-            self.give_up_pausing();
-        }
-        if due(self.timers.close) {
-            return self.lose(CloseReason::Local);
-        }
-        let fatal = [
-            (self.timers.handshake, Deadline::Handshake),
-            (self.timers.partial_frame, Deadline::PartialFrame),
-            (self.timers.write_stall, Deadline::WriteStall),
-        ];
-        for (timer, deadline) in fatal {
-            if due(timer) {
-                return self.lose(CloseReason::TimedOut(deadline));
-            }
-        }
-        while let Some((id, deadline)) = self.deadlines.pop_due(self.now) {
-            self.expire(id, deadline);
-        }
-    }
-
-    fn expire(&mut self, id: DialogId, deadline: Deadline) {
-        let Some(dialog) = self.table.get_mut(id) else { return };
-        if deadline == Deadline::FinalFrame {
-            dialog.final_frame_due = None;
-            return self.end_unconfirmed(id);
-        }
-        dialog.cancel_ack_due = None;
-        self.notify(id, DialogEvent::Overdue(deadline));
-    }
-
-    fn advance_clock(&mut self, now: Instant) {
-        self.now = self.now.max(now);
-    }
-
-    fn arm_partial_frame(&mut self) {
-        if !self.receive.has_partial_frame() {
-            self.timers.partial_frame = None;
-        } else if self.timers.partial_frame.is_none() {
-            self.timers.partial_frame = Some(self.now.saturating_add(self.config.partial_frame_timeout));
-        }
-    }
-
-    /// Takes all payloads that are still unread out of the receive buffers, into one allocation.
-    fn move_payloads(&mut self) {
-        let [store, next] = &mut self.stores;
-        mem::swap(store, next);
-        store.clear();
-        if self.inbox_bytes > 0 && !store.try_reclaim(self.inbox_bytes) {
-            *store = BytesMut::with_capacity(self.inbox_bytes);
-        }
-        let table = &mut self.table;
-        self.holding.retain(|&id| {
-            let Some(dialog) = table.get_mut(id) else { return false };
-            dialog.move_payloads(store);
-            dialog.is_holding = dialog.holds_items();
-            dialog.is_holding
-        });
-        // What a backlog once needed is not kept after it.
-        for store in &mut self.stores {
-            if self.inbox_bytes == 0 && store.capacity() > self.config.receive_buffer {
-                *store = BytesMut::new();
-            }
-        }
-    }
-
-    fn give_up_pausing(&mut self) {
-        self.timers.pause = None;
-        let all_full = self.inboxes_are_full();
-        for id in self.table.ids() {
-            if let Some(dialog) = self.table.get_mut(id).filter(|dialog| dialog.inbox.wants_pause(all_full)) {
-                dialog.inbox.give_up_pausing();
-            }
-        }
-    }
-
-    fn inboxes_are_full(&self) -> bool {
-        self.inbox_bytes >= self.config.inbox_bytes
-    }
-
-    /// Stops reading if this dialog's inbox asks for it.
-    pub(crate) fn pause_reading(&mut self, id: DialogId) {
-        let all_full = self.inboxes_are_full();
-        let wants_pause = self.table.get(id).is_some_and(|dialog| dialog.inbox.wants_pause(all_full));
-        if wants_pause && self.timers.pause.is_none() {
-            self.timers.pause = Some(self.now.saturating_add(self.config.max_pause));
-        }
-    }
-
-    /// Reads on once no inbox holds it up.
-    pub(crate) fn resume_reading(&mut self) {
-        if self.timers.pause.is_none() {
-            return;
-        }
-        let all_full = self.inboxes_are_full();
-        let holds_up =
-            |&id: &DialogId| self.table.get(id).is_some_and(|dialog| dialog.inbox.wants_pause(all_full));
-        if !self.table.ids().iter().any(holds_up) {
-            self.timers.pause = None;
-        }
-    }
-}
-
-/// What is to be done now.
-impl Connection {
-    /// The next event, if any: takes frames until one makes an event.
-    #[must_use = "each event is reported once"]
-    pub fn poll_event(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = self.events.pop_front() {
-                return Some(event);
-            }
-            if self.is_closed() {
-                return None;
-            }
-            if self.owes_too_much() {
-                self.lose(CloseReason::Limit(LimitKind::Owed));
-                continue;
-            }
-            match self.receive.next_frame() {
-                Ok(Some(frame)) => {
-                    self.timers.partial_frame = None;
-                    self.take_frame(&frame);
-                    self.arm_partial_frame();
-                }
-                Ok(None) => self.take_input_end()?,
-                Err(long) => {
-                    self.lose(CloseReason::Limit(LimitKind::Frame { len: long.len, limit: long.limit }));
-                }
-            }
-        }
-    }
-
-    /// The peer's end of input, once all frames before it were taken.
-    fn take_input_end(&mut self) -> Option<()> {
-        let reason = match self.input_end? {
-            InputEnd::Reset => CloseReason::Reset,
-            InputEnd::Eof if self.receive.unread().is_empty() => CloseReason::Eof,
-            InputEnd::Eof => CloseReason::Truncated,
-        };
-        self.outbox.clear();
-        self.lose(reason);
-        Some(())
-    }
-
-    /// Everything there is to write, whole frames only. Report progress by `handle_written`.
-    #[must_use = "frames handed out and not written are lost"]
-    pub fn poll_transmit(&mut self) -> Option<Bytes> {
-        self.outbox.take()
-    }
-
-    /// When to call `handle_timeout`, and why. Never later than the last `now` while events are due.
-    pub fn poll_timeout(&self) -> Option<(Instant, Deadline)> {
-        if self.is_closed() {
-            return None;
-        }
-        let timers = self.timers.all().into_iter().filter_map(|(at, deadline)| Some((at?, deadline)));
-        timers.chain(self.deadlines.next()).min()
-    }
-}
-
 /// Between the parts.
 impl Connection {
+    /// An id for a dialog of ours that no dialog has. A peer that guesses our next ones gains nothing.
+    pub(crate) fn fresh_cid(&mut self) -> Arc<str> {
+        loop {
+            let cid = self.cids.next();
+            if self.table.find(&cid).is_none() {
+                return cid;
+            }
+        }
+    }
+
     /// Our uid as a value to put in messages.
     pub(crate) fn us(&self) -> crate::identity::Uid {
         self.ours.uid.clone()
@@ -495,7 +295,7 @@ impl Connection {
         }
     }
 
-    fn owes_too_much(&self) -> bool {
+    pub(crate) fn owes_too_much(&self) -> bool {
         self.owed_replies.max(self.owed_acks) > self.config.max_owed
     }
 

@@ -130,9 +130,11 @@ impl Dialog {
 
     /// Child-role task of the application that has not ended.
     pub(crate) fn is_running_task(&self) -> bool {
-        self.role == Role::Child
-            && !self.is_ended()
-            && self.purpose != Purpose::Runtime(RuntimeEndpoint::Cancel)
+        self.role == Role::Child && !self.is_ended() && !self.is_actor_cancel()
+    }
+
+    pub(crate) fn is_actor_cancel(&self) -> bool {
+        self.purpose == Purpose::Runtime(RuntimeEndpoint::Cancel)
     }
 
     /// Whether a `Stop` went our way or the peer's: no more items either way.
@@ -154,6 +156,13 @@ impl Dialog {
             (Some(failure), _) | (None, Some(Unwind::Failed(failure))) => Some(failure),
             (None, Some(Unwind::Cancelled { .. }) | None) => None,
         }
+    }
+
+    /// Whether this side asked for its end.
+    pub(crate) fn was_cancelled_here(&self) -> bool {
+        let by_itself =
+            matches!(self.unwind.as_deref(), Some(Unwind::Cancelled { by: CancelledBy::Itself, .. }));
+        by_itself || self.cancel != CancelPhase::Idle
     }
 
     /// Whether it failed over there: by an error that came, or by a broken rule.

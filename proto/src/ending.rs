@@ -101,10 +101,12 @@ impl Connection {
         if let Some(at) = dialog.final_frame_due.take() {
             self.deadlines.disarm(at, id, Deadline::FinalFrame);
         }
-        let (role, is_released) = (dialog.role, dialog.is_released);
+        let (role, is_released, is_actor_cancel) =
+            (dialog.role, dialog.is_released, dialog.is_actor_cancel());
         let is_hidden = matches!(dialog.purpose, Purpose::CancelRequest { .. });
         self.notify(id, DialogEvent::Ended);
         if role == Role::Child {
+            self.running_tasks = self.running_tasks.saturating_sub(usize::from(!is_actor_cancel));
             self.pay_owed_acks(id);
             self.answer_actor_cancels();
         }
@@ -120,17 +122,14 @@ impl Connection {
             self.table.get_mut(id).map(|dialog| core::mem::take(&mut dialog.owed_acks)).unwrap_or_default();
         self.owed_acks = self.owed_acks.saturating_sub(owed.len().saturating_sub(1));
         for cid in owed {
+            self.owed_cids.remove(&cid);
             self.emit_reply(&Message::CancelAck { cid: &cid, pld: true });
         }
     }
 
     /// Answers acknowledged actor cancels once no other task of this connection runs. (D-18)
     pub(crate) fn answer_actor_cancels(&mut self) {
-        if self.is_closed() || self.acknowledged.is_empty() {
-            return;
-        }
-        let ids = self.table.ids();
-        if ids.iter().any(|&id| self.table.get(id).is_some_and(Dialog::is_running_task)) {
+        if self.is_closed() || self.running_tasks > 0 {
             return;
         }
         for id in core::mem::take(&mut self.acknowledged) {
@@ -152,6 +151,9 @@ impl Connection {
             Role::Parent => self.live_own = self.live_own.saturating_sub(1),
             Role::Child => self.live_peer = self.live_peer.saturating_sub(1),
         }
+        if dialog.role == Role::Child && dialog.is_actor_cancel() {
+            self.actor_cancels = self.actor_cancels.saturating_sub(1);
+        }
     }
 
     /// A graceful close is complete when nothing runs and everything is written.
@@ -164,11 +166,15 @@ impl Connection {
 
 /// Our cancel requests.
 impl Connection {
-    /// Asks the child to end its task: at most once a dialog, never after its ending, never for an actor
-    /// cancel, which is a request to cancel itself. (D-15)
+    /// Asks the child to end its task: at most once a dialog, never after its ending, never for a request
+    /// that is a cancel itself. (D-15)
     pub(crate) fn request_cancel(&mut self, id: DialogId) {
         let Some(dialog) = self.table.get_mut(id) else { return };
-        if dialog.role == Role::Child || dialog.purpose == Purpose::Runtime(RuntimeEndpoint::Cancel) {
+        let is_cancel = matches!(
+            dialog.purpose,
+            Purpose::CancelRequest { .. } | Purpose::Runtime(RuntimeEndpoint::Cancel)
+        );
+        if dialog.role == Role::Child || is_cancel {
             return;
         }
         let Some(next) = phase::cancel(dialog.phase, dialog.cancel, CancelSignal::Request) else { return };
@@ -186,7 +192,7 @@ impl Connection {
     }
 
     fn send_cancel_request(&mut self, of: DialogId, target: &str) {
-        let cid = self.cids.next();
+        let cid = self.fresh_cid();
         let kwargs = crate::payload::Kwargs::text("cid", target);
         let us = self.us();
         self.emit(&Message::Start(Start {
@@ -208,14 +214,16 @@ impl Connection {
         }
     }
 
-    /// Our request was answered. Frames are in order: without a final frame before it, the child has no
-    /// such task. (D-17)
-    pub(crate) fn cancel_answered(&mut self, request: DialogId) {
+    /// Our request was answered. Frames are in order: without a final frame before an acknowledgement, the
+    /// child has no such task; an error proves nothing. (D-17)
+    pub(crate) fn cancel_answered(&mut self, request: DialogId, is_ack: bool) {
         let Some(record) = self.table.get_mut(request) else { return };
         let Purpose::CancelRequest { of } = record.purpose else { return };
         let Verdict::To(next) = record.judge(Role::Child, Signal::Unconfirmed) else { return };
         record.phase = next;
-        self.acked(of);
+        if is_ack {
+            self.acked(of);
+        }
         // Last, because it may complete a graceful close.
         self.settle(request, Outcome::Returned(None));
     }

@@ -10,21 +10,17 @@ use crate::wire::{ErrorMsg, MsgKind, Rejected};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each is named like its method")]
 pub enum Verb {
-    Open,
     Accept,
     Refuse,
     Started,
     OpenStream,
     Send,
-    Take,
     Stop,
     Finish,
     Fail,
     Relay,
     Unwound,
-    Cancel,
     Acknowledge,
-    Release,
     SpawnSpec,
 }
 
@@ -57,6 +53,9 @@ pub enum Misuse {
     /// An item before `open_stream`.
     #[error("the stream is not open")]
     StreamNotOpen,
+    /// The dialog is being cancelled.
+    #[error("{0:?}: the dialog is being cancelled")]
+    Cancelled(Verb),
     /// A second stream on one dialog.
     #[error("a dialog has one stream; this one was opened before")]
     SecondStream,
@@ -148,9 +147,6 @@ pub enum PeerViolation {
     /// A message that its dialog's phase does not allow.
     #[error("{0}")]
     OutOfPhase(#[from] Violation),
-    /// A message that only the runtime's cancel endpoints are answered with.
-    #[error("CancelAck in answer to an ordinary request")]
-    StrayCancelAck,
 }
 
 /// A failure of the application over there, as it arrived: data, not an error of ours.
@@ -268,6 +264,8 @@ pub enum LimitKind {
 /// A deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Deadline {
+    /// None: something is due now. Poll.
+    Event,
     /// The peer's `Aid`.
     Handshake,
     /// The rest of a frame.

@@ -69,7 +69,8 @@ pub enum DialogEvent {
     /// The dialog failed but has not ended, see `error`. Child: unwind, then `unwound`. Parent: an
     /// overrun or a broken rule; the cancel request is on its way.
     Failed,
-    /// Our inbox overran; items are being dropped as the policy says.
+    /// Our inbox overran: the peer was told, and all later items are dropped. Policies that drop without
+    /// a word only count.
     Overrun,
     /// Our cancel request was answered.
     CancelAcked,

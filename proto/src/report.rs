@@ -1,6 +1,6 @@
 //! The `Error` messages we send: what stands in each field, and what never does.
 
-use alloc::{string::String, string::ToString as _, sync::Arc, vec, vec::Vec};
+use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
 
 use crate::error::{PeerViolation, RemoteError, RemoteErrorKind};
 use crate::event::Report;
@@ -72,17 +72,17 @@ pub(crate) fn overrun(us: &Uid, sender: &Uid, cid: &Arc<str>) -> ErrorMsg {
     }
 }
 
-/// The parent broke a rule of a dialog we run.
-pub(crate) fn violated(us: &Uid, violation: &PeerViolation, cid: &Arc<str>) -> ErrorMsg {
+/// The parent, `culprit`, broke a rule of a dialog we run. The error is ours: it arose where the rule was
+/// checked.
+pub(crate) fn violated(us: &Uid, culprit: &Uid, violation: &PeerViolation, cid: &Arc<str>) -> ErrorMsg {
     let type_name = match violation {
         PeerViolation::Rejected(_) => MSG_TYPE_ERROR,
         PeerViolation::OutOfPhase(_)
-        | PeerViolation::StrayCancelAck
         | PeerViolation::ExpectedAid(_)
         | PeerViolation::Late(_)
         | PeerViolation::CidReuse => "MessagingError",
     };
-    native(us, type_name, violation.to_string(), cid)
+    native(us, type_name, format!("{culprit} broke a rule: {violation}"), cid)
 }
 
 /// An error received elsewhere, passed on to `to`: its source stays, we become its last hop.

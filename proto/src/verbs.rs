@@ -37,7 +37,6 @@ impl Connection {
     ///
     /// See [`OpenError`]; nothing was sent.
     pub fn open(&mut self, now: Instant, call: &Call) -> Result<DialogId, OpenError> {
-        self.now = self.now.max(now);
         match self.status {
             Status::Open => {}
             Status::Handshake => return Err(OpenError::NotEstablished),
@@ -49,8 +48,13 @@ impl Connection {
         if self.live_own >= self.config.max_own_dialogs {
             return Err(OpenError::TooMany(self.live_own));
         }
-        let cid = self.cids.next();
-        self.send_start(&cid, call)?;
+        let unused = self.cids.clone();
+        let cid = self.fresh_cid();
+        if let Err(error) = self.send_start(&cid, call) {
+            self.cids = unused;
+            return Err(error);
+        }
+        self.advance_clock(now);
         let inbox = Inbox::new(self.config.inbox_items, self.config.overrun);
         let purpose = Purpose::from(&call.target);
         let dialog = Dialog::new(cid, purpose, Role::Parent, call.kind, self.opened, inbox);
@@ -123,7 +127,7 @@ impl Connection {
     /// Ends the connection in order: no new dialogs either way; asks what we opened and what runs here to
     /// end, waits for the endings and for the outbox to be written, at most until `deadline`.
     pub fn close(&mut self, now: Instant, deadline: Instant) {
-        self.now = self.now.max(now);
+        self.advance_clock(now);
         match self.status {
             Status::Handshake => return self.lose(CloseReason::Local),
             Status::Closing | Status::Closed(_) => return,
@@ -145,7 +149,7 @@ impl Connection {
     /// Lets go of a dialog. A live one is ended: a parent cancels it and forgets it when it has ended, a
     /// child fails it (`RuntimeError`), or unwinds it if it was told to end.
     pub fn release(&mut self, now: Instant, id: DialogId) {
-        self.now = self.now.max(now);
+        self.advance_clock(now);
         let Some(dialog) = self.table.get_mut(id).filter(|dialog| dialog.is_visible()) else { return };
         dialog.is_released = true;
         let (dropped, bytes) = dialog.inbox.clear();
@@ -173,7 +177,7 @@ impl Connection {
     ///
     /// [`Misuse::UnknownDialog`]. On an ended dialog it does nothing.
     pub fn cancel(&mut self, now: Instant, id: DialogId) -> Result<(), Misuse> {
-        self.now = self.now.max(now);
+        self.advance_clock(now);
         let dialog = self.visible(id)?;
         match dialog.role {
             _ if dialog.is_ended() => {}
@@ -193,6 +197,9 @@ impl Connection {
         let dialog = self.visible_mut(id)?;
         if dialog.stream_opened {
             return Err(Misuse::SecondStream);
+        }
+        if !dialog.is_ended() && dialog.was_cancelled_here() {
+            return Err(Misuse::Cancelled(Verb::OpenStream));
         }
         match (dialog.kind, dialog.judge(dialog.role, Signal::Yield)) {
             (Kind::Context, Verdict::To(_) | Verdict::Crossed) => {
@@ -266,8 +273,8 @@ impl Connection {
 
     /// Unread items of a failed or ended dialog, oldest first, one at a time.
     pub fn take_unread(&mut self, id: DialogId) -> Option<Payload> {
-        self.visible(id).ok()?;
-        self.pop_item(id)
+        let dialog = self.visible(id).ok()?;
+        if dialog.is_ended() || dialog.fails_readers() { self.pop_item(id) } else { None }
     }
 
     /// Parent: the first value, once.
@@ -286,15 +293,18 @@ impl Connection {
         Some(item)
     }
 
-    /// Ends the stream. Sends `Stop`, unless one went either way, the dialog failed, or it has ended.
-    /// Unread items are dropped and counted. (D-8)
+    /// Ends the stream. Sends `Stop`, unless one went either way or the dialog failed, and drops unread
+    /// items, counted. On a dialog that has ended it does nothing. (D-8)
     ///
     /// # Errors
     ///
     /// [`Misuse`] before the stream was opened.
     pub fn stop(&mut self, id: DialogId) -> Result<(), Misuse> {
         let dialog = self.visible_mut(id)?;
-        if dialog.kind == Kind::Context && !dialog.stream_opened && !dialog.is_ended() {
+        if dialog.is_ended() {
+            return Ok(());
+        }
+        if dialog.kind == Kind::Context && !dialog.stream_opened {
             return Err(Misuse::StreamNotOpen);
         }
         if dialog.kind == Kind::Generator && dialog.role == Role::Child {

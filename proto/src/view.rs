@@ -54,9 +54,14 @@ impl<'a> DialogRef<'a> {
         self.dialog.cancel
     }
 
-    /// Child: whether its task has to end: cancelled by anybody, failed by the parent, or cut off.
+    /// Child: whether its task has to end: cancelled by anybody, failed by the parent, or cut off. False
+    /// once its final frame is out.
     pub fn must_unwind(&self) -> bool {
-        self.dialog.role == Role::Child && (self.dialog.unwind.is_some() || self.dialog.is_ended())
+        self.dialog.role == Role::Child
+            && match self.dialog.outcome.as_deref() {
+                None => self.dialog.unwind.is_some(),
+                Some(outcome) => matches!(outcome, Outcome::Disconnected(_)),
+            }
     }
 
     /// Who cancelled it, as far as known. Child: whom its final frame names or will name. Parent: whom

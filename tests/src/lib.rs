@@ -4,6 +4,9 @@
 //! [`value`] compares their JSON with MessagePack, [`replay`] plays each end of each recorded connection
 //! again with the real core.
 
+pub mod bound;
+pub mod fuzzing;
+pub mod listener;
 pub mod pair;
 pub mod parallel;
 pub mod replay;

@@ -1,0 +1,46 @@
+//! How much memory a connection may use.
+
+use scipp_proto::Config;
+
+/// Bytes of a record with its share of the table, the names and texts in it not counted.
+pub const RECORD: usize = 512;
+
+/// Bytes that the inbox of a dialog keeps for each item beside the item itself.
+pub const ITEM: usize = 64;
+
+/// Bytes of the largest reply that a peer can force: an `Error` with the names of both actors and the id.
+pub const REPLY: usize = 8 << 10;
+
+/// Bytes that one kept error may have: its texts, its offending message in two forms, names and hops.
+pub const fn kept_error(config: &Config) -> usize {
+    let names = config.max_relay_path.saturating_add(4).saturating_mul(2);
+    let name = config.max_name.saturating_add(64);
+    config.max_text.saturating_mul(4).saturating_add(names.saturating_mul(name))
+}
+
+/// The most that [`Connection::memory`](scipp_proto::Connection::memory) may say beyond what is not yet
+/// written, if never more than `dialogs` records were kept at once, requests of our own included.
+pub fn resting(config: &Config, dialogs: usize) -> usize {
+    let frame = config.max_frame.saturating_add(4);
+    let receive = frame.saturating_add(config.receive_buffer.saturating_mul(2));
+    // Unread items stand in the account of their dialogs, and in the stores they are moved to.
+    let unread = config
+        .inbox_bytes
+        .max(config.max_frame)
+        .saturating_mul(3)
+        .saturating_add(config.receive_buffer.saturating_mul(2));
+    let record = RECORD + config.max_cid + config.inbox_items * ITEM;
+    let kept = dialogs.saturating_mul(record.saturating_add(kept_error(config)));
+    receive
+        .saturating_add(unread)
+        .saturating_add(kept)
+        .saturating_add(config.late_cids.saturating_mul(64))
+        .saturating_add(4 << 10)
+}
+
+/// The most that may be unwritten, if the application made the core queue `forced` bytes of results,
+/// first values and errors beyond a full outbox.
+pub fn unwritten(config: &Config, forced: usize) -> usize {
+    let replies = config.max_owed.saturating_add(1).saturating_mul(REPLY);
+    config.outbox_bytes.saturating_add(config.max_frame).saturating_add(replies).saturating_add(forced)
+}

@@ -1,0 +1,143 @@
+//! What holds after every operation.
+
+use std::time::Duration;
+
+use scipp_proto::{CloseReason, Failure, Outcome};
+
+use super::fingerprint;
+use super::world::{End, Known, World};
+use crate::bound;
+use crate::pair::Side;
+
+impl World {
+    /// Checks both ends. `is_drained`: all events were polled.
+    pub(super) fn check(&mut self) {
+        for side in Side::BOTH {
+            self.note_endings(side);
+            let is_cut = self.is_cut;
+            let (end, other) = match &mut self.ends {
+                [a, b] if side == Side::A => (a, &*b),
+                [a, b] => (b, &*a),
+            };
+            let is_drained = self.is_eager || end.closed.is_some();
+            end.check_close(is_cut);
+            end.check_memory();
+            for at in 0..end.known.len() {
+                let known = &end.known[at];
+                end.check_dialog(known, other, is_drained);
+                end.known[at].outcome =
+                    end.conn.dialog(end.known[at].id).and_then(|view| view.outcome().cloned());
+            }
+            self.check_clock(side);
+        }
+    }
+
+    /// `poll_timeout` names a moment to come, or one at which something happens.
+    fn check_clock(&mut self, side: Side) {
+        let now = self.now;
+        let end = self.end(side);
+        let before = fingerprint(&end.conn);
+        match end.conn.poll_timeout() {
+            Some((at, deadline)) if at <= now => {
+                end.conn.handle_timeout(now);
+                assert_ne!(fingerprint(&end.conn), before, "{deadline:?} was due and did nothing");
+                let next = end.conn.poll_timeout();
+                assert!(next.is_none_or(|(at, _)| at > now), "{next:?} is still due at {now:?}");
+                if self.is_eager {
+                    self.drain(side);
+                }
+            }
+            _ => {
+                end.conn.handle_timeout(now);
+                assert_eq!(fingerprint(&end.conn), before, "a spurious timeout changed something");
+            }
+        }
+    }
+
+    /// Lets time pass. Where nothing is due, nothing happens.
+    pub(super) fn advance(&mut self, by: Duration) {
+        let now = self.now.saturating_add(by);
+        for side in Side::BOTH {
+            let end = self.end(side);
+            let due = end.conn.poll_timeout();
+            let events = end.conn.clone().poll_event();
+            end.conn.handle_timeout(now);
+            match due {
+                Some((at, deadline)) if at <= now => {
+                    let next = end.conn.poll_timeout();
+                    assert!(next.is_none_or(|(at, _)| at > now), "{deadline:?} was handled, {next:?} is due");
+                }
+                _ => {
+                    assert_eq!(end.conn.poll_timeout(), due, "an early timeout moved a deadline");
+                    assert_eq!(end.conn.clone().poll_event(), events, "an early timeout made an event");
+                }
+            }
+        }
+        self.now = now;
+        for side in Side::BOTH {
+            if self.is_eager {
+                self.drain(side);
+            } else {
+                self.poll(side, 0);
+            }
+        }
+    }
+}
+
+impl End {
+    /// Two conforming cores never blame each other, and neither sends what the other has to drop.
+    fn check_close(&self, is_cut: bool) {
+        let counters = self.conn.counters();
+        assert_eq!(counters.malformed, 0);
+        if self.conn.config().late_cids >= 1024 {
+            assert_eq!(counters.strays, 0, "a frame for a dialog that never was");
+        }
+        match self.conn.close_reason() {
+            None | Some(CloseReason::Local | CloseReason::Eof | CloseReason::TimedOut(_)) => {}
+            Some(CloseReason::Truncated | CloseReason::Reset) => assert!(is_cut),
+            Some(CloseReason::Limit(limit)) => {
+                let is_possible = match limit {
+                    scipp_proto::LimitKind::Owed => true,
+                    scipp_proto::LimitKind::Strays => self.conn.config().late_cids < 1024,
+                    _ => false,
+                };
+                assert!(is_possible, "{limit}");
+            }
+            Some(reason) => panic!("between conforming cores: {reason:?}"),
+        }
+        if self.closed.is_some() {
+            assert_eq!(self.closed.as_ref(), self.conn.close_reason());
+        }
+    }
+
+    fn check_memory(&self) {
+        let (config, unwritten) = (self.conn.config(), self.conn.unwritten());
+        let bound = bound::resting(config, 2 * self.known.len() + 1).saturating_add(unwritten);
+        let memory = self.conn.memory();
+        assert!(memory <= bound, "{memory} bytes are more than {bound}");
+    }
+
+    fn check_dialog(&self, known: &Known, other: &Self, is_drained: bool) {
+        let Some(view) = self.conn.dialog(known.id) else {
+            return assert!(known.is_released, "{} is gone without being released", known.cid);
+        };
+        assert!(!known.is_released, "{} is there after its release", known.cid);
+        assert_eq!((view.cid(), view.role()), (known.cid.as_str(), known.role));
+        assert_eq!(view.is_ended(), view.outcome().is_some(), "an ending has an outcome");
+        assert!(view.is_ended() || !self.conn.is_closed(), "alive after the connection");
+        if known.outcome.is_some() {
+            assert_eq!(view.outcome(), known.outcome.as_ref(), "an outcome is final");
+        }
+        if is_drained {
+            assert_eq!(known.endings, usize::from(view.is_ended()), "one Ended event for {}", known.cid);
+        }
+        if let Some(Failure::Violation(violation)) = view.error() {
+            assert!(known.is_mismatched, "between conforming cores: {violation}");
+        }
+        assert!(!view.state().as_str().is_empty());
+        if let (Some(Outcome::Returned(Some(value))), false) = (view.outcome(), known.is_actor_cancel) {
+            let result = other.known.iter().find(|child| child.cid == known.cid);
+            assert_eq!(Some(value), result.and_then(|child| child.result.as_ref()), "another result");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a hand-written peer says: frames right and wrong, on their way to B.
+
+use bytes::{BufMut, BytesMut};
+use rmpv::Value;
+use scipp_conformance::pair::{Pair, Side};
+use scipp_proto::wire::{self, ErrorMsg, Fault, Message};
+use scipp_proto::{CloseReason, Config, PeerViolation, Uid};
+
+use Side::{A, B};
+
+/// The core under test is B; A's side of the link is hand-written.
+pub(crate) fn pair() -> Pair {
+    Pair::established(Config::default())
+}
+
+/// A frame with this body, right or wrong, on its way to B.
+pub(crate) fn inject_body(pair: &mut Pair, body: &[u8]) {
+    let mut frame = BytesMut::new();
+    frame.put_u32_le(body.len().try_into().unwrap());
+    frame.put_slice(body);
+    pair.end_mut(B).incoming.extend(frame);
+}
+
+pub(crate) fn inject_value(pair: &mut Pair, value: &Value) {
+    let mut body = Vec::new();
+    rmpv::encode::write_value(&mut body, value).unwrap();
+    inject_body(pair, &body);
+}
+
+/// A map with text keys, `msg_type` first.
+pub(crate) fn message(tag: &str, fields: &[(&str, Value)]) -> Value {
+    let head = ("msg_type", Value::from(tag));
+    let entries = [head].into_iter().chain(fields.iter().cloned());
+    Value::Map(entries.map(|(key, value)| (key.into(), value)).collect())
+}
+
+pub(crate) fn uid(name: &str) -> Value {
+    Value::Array(vec![name.into(), format!("{name}-uuid").into()])
+}
+
+/// The fields of a `Start` that is right.
+pub(crate) fn start(cid: &str) -> Vec<(&'static str, Value)> {
+    vec![
+        ("cid", cid.into()),
+        ("ns", "demo".into()),
+        ("func", "f".into()),
+        ("kwargs", Value::Map(vec![])),
+        ("uid", uid("alice")),
+    ]
+}
+
+/// The same with one field changed, or taken out.
+pub(crate) fn start_but(cid: &str, field: &str, value: Option<Value>) -> Value {
+    let mut fields = start(cid);
+    fields.retain(|(key, _)| *key != field || value.is_some());
+    for (key, old) in &mut fields {
+        if *key == field {
+            *old = value.clone().unwrap();
+        }
+    }
+    message("Start", &fields)
+}
+
+pub(crate) fn violation(pair: &Pair) -> &PeerViolation {
+    match pair.end(B).conn.close_reason() {
+        Some(CloseReason::Violation(violation)) => violation,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn fault(pair: &Pair) -> &Fault {
+    match violation(pair) {
+        PeerViolation::Rejected(rejected) => &rejected.fault,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// All errors on their way to A.
+pub(crate) fn errors(pair: &Pair) -> Vec<ErrorMsg> {
+    let bytes: Vec<u8> = pair.end(A).incoming.iter().copied().collect();
+    let mut bytes = bytes.as_slice();
+    let mut errors = Vec::new();
+    while let Some(len) = wire::frame::body_len(bytes, usize::MAX).unwrap() {
+        let (body, rest) = bytes[wire::frame::PREFIX..].split_at(len);
+        let body = bytes::Bytes::copy_from_slice(body);
+        if let Message::Error(error) = wire::decode(&body, &Config::default().limits()).unwrap() {
+            errors.push(*error);
+        }
+        bytes = rest;
+    }
+    errors
+}
+
+pub(crate) fn error(cid: &str) -> ErrorMsg {
+    let uid = Uid::new("alice", "alice-uuid");
+    ErrorMsg {
+        src_uid: uid.clone(),
+        src_type_str: "ValueError".to_owned(),
+        boxed_type_str: "ValueError".to_owned(),
+        relay_path: vec![uid],
+        message: None,
+        tb_str: String::new(),
+        canceller: None,
+        sender: None,
+        cid: Some(cid.into()),
+        bad_msg: None,
+        bad_msg_as_dict: None,
+    }
+}

@@ -1,0 +1,412 @@
+//! Limits and deadlines: what goes over one gets a typed answer, and nothing grows without end.
+
+use std::time::Duration;
+
+use scipp_conformance::bound;
+use scipp_conformance::fuzzing::fingerprint;
+use scipp_conformance::pair::{Pair, Side};
+use scipp_conformance::script::{call, cid, inject, int};
+use scipp_proto::wire::{Message, MsgKind};
+use scipp_proto::{
+    Call, CloseReason, Config, Connection, Deadline, DialogEvent, Event, Identity, Instant, Kind, Kwargs,
+    LimitKind, Misuse, OpenError, Outcome, OverrunPolicy, Payload, SendError, Take, Target, Uid,
+};
+
+use Side::{A, B};
+
+const MILLI: Duration = Duration::from_millis(1);
+
+fn close_reason(pair: &Pair, side: Side) -> Option<&CloseReason> {
+    pair.end(side).conn.close_reason()
+}
+
+/// Just before `time` nothing has happened, at `time` the connection is over.
+fn assert_times_out(pair: &mut Pair, time: Duration, deadline: Deadline) {
+    pair.advance(time - MILLI);
+    assert_eq!(close_reason(pair, B), None, "{deadline:?} before its time");
+    pair.advance(MILLI);
+    assert_eq!(close_reason(pair, B), Some(&CloseReason::TimedOut(deadline)));
+}
+
+#[test]
+fn a_frame_over_the_limit_is_refused_by_its_prefix() {
+    let mut config = Config::default();
+    config.max_frame = 1000;
+    let mut pair = Pair::established(config);
+    let before = pair.end(B).conn.memory();
+    pair.end_mut(B).incoming.extend(1001_u32.to_le_bytes());
+    pair.deliver(B, 3);
+    assert_eq!(close_reason(&pair, B), None);
+    pair.deliver(B, 1);
+    let limit = LimitKind::Frame { len: 1001, limit: 1000 };
+    assert_eq!(close_reason(&pair, B), Some(&CloseReason::Limit(limit)));
+    assert!(pair.end(B).conn.memory() <= before, "nothing is reserved for what is announced");
+}
+
+#[test]
+fn what_is_announced_is_not_reserved() {
+    let mut pair = Pair::established(Config::default());
+    pair.end_mut(B).incoming.extend((16_u32 << 20).to_le_bytes());
+    pair.end_mut(B).incoming.extend([0xc4; 1000]);
+    pair.deliver(B, usize::MAX);
+    let config = Config::default();
+    assert!(pair.end(B).conn.memory() < 4 * config.receive_buffer, "{}", pair.end(B).conn.memory());
+    assert_eq!(close_reason(&pair, B), None);
+}
+
+#[test]
+fn our_own_frames_keep_the_limit() {
+    let mut config = Config::default();
+    config.max_frame = 1000;
+    let mut pair = Pair::established(config);
+    let (parent, child) = pair.open_streaming(A);
+    let long = Payload::new([&[0xc5, 4, 0], [0; 1024].as_slice()].concat().into()).unwrap();
+    let before = fingerprint(&pair.end(B).conn);
+    let refused = pair.conn(B).send(child, long.clone());
+    assert!(matches!(refused, Err(SendError::Misuse(Misuse::TooLong { limit: 1000, .. }))), "{refused:?}");
+    let refused = pair.conn(B).finish(child, long.clone());
+    assert!(matches!(refused, Err(Misuse::TooLong { limit: 1000, .. })), "{refused:?}");
+    assert_eq!(fingerprint(&pair.end(B).conn), before, "a failed verb changes nothing");
+    let kwargs = Kwargs::new([&[0x81, 0xa1, b'a'], long.as_bytes().as_ref()].concat().into()).unwrap();
+    let now = pair.now();
+    let refused = pair.conn(A).open(now, &Call { kwargs, ..call(Kind::Function) });
+    assert!(matches!(refused, Err(OpenError::TooLong { .. })), "{refused:?}");
+    let name = "n".repeat(1025);
+    let refused =
+        pair.conn(A).open(now, &Call { target: Target::function("m", name), ..call(Kind::Function) });
+    assert!(matches!(refused, Err(OpenError::TooLong { len: 1025, .. })), "{refused:?}");
+    pair.conn(B).finish(child, int(1)).unwrap();
+    pair.settle();
+    assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(1)))));
+}
+
+#[test]
+fn strays_are_counted_and_limited() {
+    let mut config = Config::default();
+    config.max_strays = 10;
+    let mut pair = Pair::established(config);
+    let (parent, _) = pair.open_streaming(A);
+    let live = cid(&pair.end(A).conn, parent);
+    for _ in 0..10 {
+        inject(&mut pair, B, &Message::Stop { cid: "never" });
+    }
+    inject(&mut pair, B, &Message::Yield { cid: &live, pld: int(1) });
+    inject(&mut pair, B, &Message::Stop { cid: "never" });
+    pair.deliver(B, usize::MAX);
+    assert_eq!(pair.end(B).conn.counters().strays, 11);
+    assert_eq!(close_reason(&pair, B), None, "a good frame earns one back");
+    inject(&mut pair, B, &Message::Stop { cid: "never" });
+    pair.deliver(B, usize::MAX);
+    assert_eq!(close_reason(&pair, B), Some(&CloseReason::Limit(LimitKind::Strays)));
+}
+
+#[test]
+fn late_frames_are_no_strays() {
+    let mut config = Config::default();
+    config.max_strays = 10;
+    let mut pair = Pair::established(config);
+    let (parent, child) = pair.open_streaming(A);
+    let ended = cid(&pair.end(A).conn, parent);
+    pair.conn(B).finish(child, int(1)).unwrap();
+    pair.settle();
+    let now = pair.now();
+    pair.conn(B).release(now, child);
+    for _ in 0..1000 {
+        inject(&mut pair, B, &Message::Yield { cid: &ended, pld: int(1) });
+    }
+    pair.settle();
+    let counters = pair.end(B).conn.counters();
+    assert_eq!((counters.late, counters.strays), (1000, 0));
+    assert_eq!(close_reason(&pair, B), None);
+}
+
+/// Feeds `count` requests that B has to answer, none of whose answers is read.
+fn flood_unread(pair: &mut Pair, count: usize) {
+    for n in 0..count {
+        let mut start = bytes::BytesMut::new();
+        let cid = format!("refused-{n}");
+        scipp_proto::wire::encode(
+            &Message::Start(scipp_proto::wire::Start {
+                cid: &cid,
+                ns: "self",
+                func: "no_such_method",
+                kwargs: Kwargs::EMPTY,
+                uid_name: "alice",
+                uid_uuid: "alice-uuid",
+                pld_spec: "typing.Any",
+            }),
+            &mut start,
+        );
+        let (now, mut start) = (pair.now(), start.as_ref());
+        while !start.is_empty() && !pair.end(B).conn.is_closed() {
+            let taken = pair.conn(B).handle_input(now, start);
+            start = &start[taken..];
+            while pair.conn(B).poll_event().is_some() {}
+            while pair.conn(B).poll_transmit().is_some() {
+                pair.conn(B).handle_written(now, 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_not_served_without_end() {
+    let mut config = Config::default();
+    config.outbox_bytes = 10_000;
+    config.max_owed = 50;
+    let most = bound::unwritten(&config, 0);
+    let mut pair = Pair::established(config);
+    flood_unread(&mut pair, 1000);
+    assert_eq!(close_reason(&pair, B), Some(&CloseReason::Limit(LimitKind::Owed)));
+    let unwritten = pair.end(B).conn.unwritten();
+    assert!(unwritten > 10_000 && unwritten <= most, "{unwritten}");
+}
+
+#[test]
+fn a_full_outbox_is_no_misuse() {
+    let mut config = Config::default();
+    config.outbox_bytes = 1000;
+    let mut pair = Pair::established(config);
+    let (parent, _) = pair.open_streaming(A);
+    let sent = (0..).take_while(|_| pair.conn(A).send(parent, int(1)).is_ok()).count();
+    assert!(sent > 0 && pair.end(A).conn.unwritten() < 1100);
+    assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Full));
+    pair.drain(A);
+    assert_eq!(pair.conn(A).send(parent, int(1)), Ok(()), "after the outbox was written");
+}
+
+#[test]
+fn too_many_dialogs_of_the_peer_are_refused_one_by_one() {
+    let mut config = Config::default();
+    config.max_peer_dialogs = 2;
+    let mut pair = Pair::established(config);
+    let (_, first) = pair.open(A, Kind::Function);
+    pair.open(A, Kind::Function);
+    let now = pair.now();
+    let third = pair.conn(A).open(now, &call(Kind::Function)).unwrap();
+    pair.drain(A);
+    pair.deliver(B, usize::MAX);
+    assert_eq!(pair.in_flight(A), [MsgKind::Error]);
+    pair.settle();
+    assert!(matches!(pair.outcome(A, third), Some(Outcome::Failed(_))));
+    pair.conn(B).finish(first, int(1)).unwrap();
+    pair.settle();
+    let fourth = pair.conn(A).open(now, &call(Kind::Function)).unwrap();
+    pair.settle();
+    assert!(matches!(pair.outcome(A, fourth), Some(Outcome::Failed(_))), "an unreleased record counts");
+    pair.conn(B).release(now, first);
+    pair.open(A, Kind::Function);
+}
+
+#[test]
+fn too_many_dialogs_of_our_own_are_not_opened() {
+    let mut config = Config::default();
+    config.max_own_dialogs = 2;
+    let mut pair = Pair::established(config);
+    let (first, _) = pair.open(A, Kind::Function);
+    pair.open(A, Kind::Function);
+    let (now, before) = (pair.now(), fingerprint(&pair.end(A).conn));
+    assert_eq!(pair.conn(A).open(now, &call(Kind::Function)), Err(OpenError::TooMany(2)));
+    assert_eq!(fingerprint(&pair.end(A).conn), before);
+    pair.conn(A).cancel(now, first).unwrap();
+    pair.drain(A);
+    assert_eq!(pair.in_flight(B), [MsgKind::Start], "a request to cancel is sent all the same");
+}
+
+#[test]
+fn unread_items_are_bounded_in_bytes_too() {
+    let mut config = Config::default();
+    config.inbox_bytes = 1000;
+    let mut pair = Pair::established(config);
+    let (parent, child) = pair.open_streaming(A);
+    let item = Payload::new([&[0xc4, 100], [0; 100].as_slice()].concat().into()).unwrap();
+    for _ in 0..20 {
+        pair.conn(A).send(parent, item.clone()).unwrap();
+    }
+    pair.settle();
+    let view = pair.end(B).conn.dialog(child).unwrap();
+    assert_eq!((view.unread(), view.dropped()), (9, 11), "of 102 bytes each");
+    let overran = Event::Dialog { id: child, event: DialogEvent::Overrun };
+    assert_eq!(pair.end(B).events.iter().filter(|&event| *event == overran).count(), 1);
+}
+
+#[test]
+fn a_pause_does_not_outlast_its_limit() {
+    let mut pair = Pair::established(Config::default());
+    let (parent, child) = pair.open_streaming(A);
+    pair.conn(B).set_inbox(child, 1, OverrunPolicy::Pause).unwrap();
+    pair.conn(A).send(parent, int(1)).unwrap();
+    pair.settle();
+    assert!(!pair.end(B).conn.wants_input());
+    let pause = Config::default().max_pause;
+    assert_eq!(pair.end(B).conn.poll_timeout(), Some((Instant::since_epoch(pause), Deadline::Pause)));
+    pair.advance(pause - MILLI);
+    assert!(!pair.end(B).conn.wants_input());
+    pair.advance(MILLI);
+    assert!(pair.end(B).conn.wants_input());
+    pair.conn(A).send(parent, int(2)).unwrap();
+    pair.drain(A);
+    pair.deliver(B, usize::MAX);
+    assert_eq!(pair.in_flight(A), [MsgKind::Error], "from now on as Reject");
+    assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(1))));
+}
+
+#[test]
+fn the_handshake_has_one_deadline_for_all_its_bytes() {
+    let config = Config::default();
+    let mut pair = Pair::new(config.clone());
+    pair.drain(A);
+    pair.advance(config.handshake_timeout / 2);
+    pair.deliver(B, 5);
+    assert_times_out(&mut pair, config.handshake_timeout / 2, Deadline::Handshake);
+}
+
+#[test]
+fn a_frame_that_drips_in_times_out() {
+    let config = Config::default();
+    let mut pair = Pair::established(config.clone());
+    inject(&mut pair, B, &Message::Stop { cid: "never" });
+    pair.deliver(B, 1);
+    pair.advance(config.partial_frame_timeout / 2);
+    pair.deliver(B, 1);
+    assert_times_out(&mut pair, config.partial_frame_timeout / 2, Deadline::PartialFrame);
+}
+
+#[test]
+fn every_frame_has_its_own_time() {
+    let config = Config::default();
+    let mut pair = Pair::established(config.clone());
+    let mut frame = bytes::BytesMut::new();
+    scipp_proto::wire::encode(&Message::Stop { cid: "never" }, &mut frame);
+    pair.end_mut(B).incoming.extend([frame.as_ref(), &frame[..1]].concat());
+    pair.deliver(B, 1);
+    pair.advance(config.partial_frame_timeout / 2);
+    pair.deliver(B, usize::MAX);
+    pair.advance(config.partial_frame_timeout / 2);
+    assert_eq!(close_reason(&pair, B), None, "the first frame has come, the second has just begun");
+    assert_times_out(&mut pair, config.partial_frame_timeout / 2, Deadline::PartialFrame);
+}
+
+#[test]
+fn writing_that_makes_no_progress_times_out() {
+    let config = Config::default();
+    let mut pair = Pair::established(config.clone());
+    let (now, timeout) = (pair.now(), config.write_stall_timeout);
+    pair.conn(B).open(now, &call(Kind::Function)).unwrap();
+    let frame = pair.conn(B).poll_transmit().unwrap();
+    pair.conn(B).handle_written(now, 0);
+    pair.advance(timeout - MILLI);
+    let now = pair.now();
+    pair.conn(B).handle_written(now, 1);
+    pair.conn(B).handle_written(now, 0);
+    assert_times_out(&mut pair, timeout, Deadline::WriteStall);
+    assert!(frame.len() > 1);
+}
+
+#[test]
+fn writing_in_time_disarms_the_deadline() {
+    let mut pair = Pair::established(Config::default());
+    let now = pair.now();
+    pair.conn(B).open(now, &call(Kind::Function)).unwrap();
+    let frame = pair.conn(B).poll_transmit().unwrap();
+    pair.conn(B).handle_written(now, 0);
+    assert!(matches!(pair.end(B).conn.poll_timeout(), Some((_, Deadline::WriteStall))));
+    pair.conn(B).handle_written(now, frame.len());
+    assert_eq!(pair.end(B).conn.poll_timeout(), None);
+}
+
+#[test]
+fn a_graceful_close_has_an_end() {
+    let mut pair = Pair::established(Config::default());
+    let (_, child) = pair.open(A, Kind::Function);
+    let deadline = pair.now().saturating_add(Duration::from_secs(5));
+    let now = pair.now();
+    pair.conn(B).close(now, deadline);
+    pair.drain(B);
+    pair.advance(Duration::from_secs(5) - MILLI);
+    assert_eq!(close_reason(&pair, B), None);
+    pair.advance(MILLI);
+    assert_eq!(close_reason(&pair, B), Some(&CloseReason::Local));
+    assert_eq!(pair.outcome(B, child), Some(Outcome::Disconnected(CloseReason::Local)));
+}
+
+#[test]
+fn a_probe_gets_its_answer_and_nothing_more() {
+    let us = Identity::new(Uid::new("us", "u"));
+    let mut conn = Connection::new(Config::default(), us, 1, Instant::EPOCH);
+    let mut aid = bytes::BytesMut::new();
+    scipp_proto::wire::encode(&Message::Aid(Box::new(Identity::probe("p"))), &mut aid);
+    assert_eq!(conn.handle_input(Instant::EPOCH, &aid), aid.len());
+    assert_eq!(conn.poll_event(), Some(Event::Closed { reason: CloseReason::Probe }));
+    let answer = conn.poll_transmit().expect("our Aid may still be written");
+    let body = answer.slice(4..);
+    let answer = scipp_proto::wire::decode(&body, &Config::default().limits()).unwrap();
+    assert_eq!(answer.kind(), MsgKind::Aid);
+    assert_eq!(conn.handle_input(Instant::EPOCH, &aid), 0);
+}
+
+#[test]
+fn a_probe_that_says_nothing_is_an_ordinary_end() {
+    let us = Identity::new(Uid::new("us", "u"));
+    let mut conn = Connection::new(Config::default(), us, 1, Instant::EPOCH);
+    conn.handle_eof(Instant::EPOCH);
+    assert_eq!(conn.poll_event(), Some(Event::Closed { reason: CloseReason::Eof }));
+    assert_eq!(conn.poll_event(), None);
+}
+
+/// The same peer on two connections, with the same ids on both: what it does on one is not seen on the
+/// other.
+#[test]
+fn two_connections_never_affect_each_other() {
+    let script = |pair: &mut Pair, step: usize| {
+        let now = pair.now();
+        match step {
+            0 => _ = pair.open_streaming(A),
+            1 => {
+                let id = pair.end(A).conn.dialogs().next().unwrap().id();
+                pair.conn(A).send(id, int(1)).unwrap();
+            }
+            2 => {
+                let id = pair.end(B).conn.dialogs().next().unwrap().id();
+                pair.conn(B).finish(id, int(2)).unwrap();
+            }
+            _ => {
+                let id = pair.end(A).conn.dialogs().next().unwrap().id();
+                pair.conn(A).release(now, id);
+            }
+        }
+        pair.settle();
+    };
+    let attack = |pair: &mut Pair, step: usize| {
+        let cid =
+            pair.end(A).conn.dialogs().next().map_or_else(|| "c".to_owned(), |view| view.cid().to_owned());
+        match step {
+            0 => pair.end_mut(B).incoming.extend([1, 0, 0, 0, 0xc1]),
+            1 => inject(pair, B, &Message::Return { cid: &cid, pld: int(9) }),
+            _ => inject(pair, B, &Message::CancelAck { cid: &cid, pld: true }),
+        }
+        pair.deliver(B, usize::MAX);
+    };
+    for attacked_at in 0..4 {
+        let mut alone = Pair::established(Config::default());
+        let (mut healthy, mut hostile) = (alone.clone(), alone.clone());
+        for step in 0..4 {
+            script(&mut alone, step);
+            if step >= attacked_at {
+                attack(&mut hostile, step - attacked_at);
+            } else {
+                script(&mut hostile, step);
+            }
+            script(&mut healthy, step);
+            for side in Side::BOTH {
+                assert_eq!(fingerprint(&healthy.end(side).conn), fingerprint(&alone.end(side).conn));
+                assert_eq!(healthy.end(side).events, alone.end(side).events);
+            }
+        }
+        assert_ne!(
+            fingerprint(&hostile.end(B).conn),
+            fingerprint(&alone.end(B).conn),
+            "the attack did something"
+        );
+    }
+}
