@@ -74,7 +74,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "D11",
         when: "a result or an error holds what cannot be encoded, and the reference says nothing",
-        holds: |s| s.is_child() && !s.facts.ended && !s.ends_in_recording(),
+        holds: |s| s.is_child() && !s.facts.ended && !s.has_final_frame(),
         recorded: Recorded::Nothing,
         instead: Instead::This(|s| s.error("MsgTypeError")),
     },

@@ -201,7 +201,7 @@ impl<'a> Situation<'a> {
             Body::Start(opening) => opening.cancelled().is_some_and(|cid| Some(&cid) == self.cid.as_ref()),
             _ => false,
         };
-        self.seat.owns.iter().any(|own| self.is_final(&own.sent))
+        self.has_final_frame()
             || self
                 .seat
                 .arrivals
@@ -209,6 +209,11 @@ impl<'a> Situation<'a> {
                 .any(|arrival| matches!(&arrival.what, Arrival::Frame(_, Some(sent)) if told(sent)))
             || self.seat.acts.iter().any(|act| act.action == "cancel" && act.dialog == self.cid)
             || !self.seat.memory.cancels.is_empty()
+    }
+
+    /// Whether the recording has a final frame of ours.
+    pub fn has_final_frame(&self) -> bool {
+        self.seat.owns.iter().any(|own| self.is_final(&own.sent))
     }
 
     fn is_final(&self, sent: &Sent) -> bool {
