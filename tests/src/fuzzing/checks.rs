@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use scipp_proto::phase::{CancelPhase, Role};
 use scipp_proto::{CloseReason, Failure, Outcome};
 
 use super::fingerprint;
@@ -10,7 +11,7 @@ use crate::bound;
 use crate::pair::Side;
 
 impl World {
-    /// Checks both ends. `is_drained`: all events were polled.
+    /// Checks both ends.
     pub(super) fn check(&mut self) {
         for side in Side::BOTH {
             self.note_endings(side);
@@ -29,6 +30,30 @@ impl World {
                     end.conn.dialog(end.known[at].id).and_then(|view| view.outcome().cloned());
             }
             self.check_clock(side);
+        }
+    }
+
+    /// What holds once nothing is on its way any more: the ends agree on what is over, and every cancel
+    /// request was answered or is the child's to answer.
+    pub(super) fn check_agreement(&self) {
+        let is_open =
+            |end: &End| end.conn.peer().is_some() && !end.conn.is_closed() && end.conn.wants_input();
+        if self.is_cut || !self.ends.iter().all(is_open) {
+            return;
+        }
+        for side in Side::BOTH {
+            let [end, other] = [side, side.other()].map(|side| &self.ends[side as usize]);
+            for parent in end.known.iter().filter(|known| known.role == Role::Parent) {
+                let Some(view) = end.conn.dialog(parent.id) else { continue };
+                let child = other.known.iter().find(|child| child.cid == parent.cid);
+                let child = child.and_then(|child| other.conn.dialog(child.id));
+                let is_over = child.is_none_or(|child| child.is_ended());
+                assert!(!is_over || view.is_ended(), "{} ended at the child alone", parent.cid);
+                let is_told = child.is_none_or(|child| child.must_unwind());
+                assert!(!view.is_ended() || is_told, "{} ended at the parent alone", parent.cid);
+                let is_answered = view.cancel_phase() != CancelPhase::Requested;
+                assert!(!is_over || is_answered, "the request to cancel {} was not answered", parent.cid);
+            }
         }
     }
 
