@@ -25,7 +25,7 @@ impl Connection {
         }
         dialog.phase = permit(dialog, Verb::Accept, Signal::StartAck(kind))?;
         let cid = Arc::clone(&dialog.cid);
-        self.emit_reply(&Message::StartAck { cid: &cid, functype: kind });
+        self.emit_reply(&Message::StartAck { cid: (&cid).into(), functype: kind });
         Ok(())
     }
 
@@ -54,7 +54,7 @@ impl Connection {
         let dialog = self.child(id, Verb::Started)?;
         let next = permit(dialog, Verb::Started, Signal::Started)?;
         let cid = Arc::clone(&dialog.cid);
-        self.emit_payload(Verb::Started, &Message::Started { cid: &cid, pld: value })?;
+        self.emit_payload(Verb::Started, &Message::Started { cid: (&cid).into(), pld: value })?;
         self.count_reply();
         self.set_phase(id, next);
         Ok(())
@@ -86,10 +86,10 @@ impl Connection {
             (Verdict::To(_) | Verdict::Crossed | Verdict::Illegal(_), _) => None,
         };
         if is_generator {
-            self.emit_reply(&Message::Stop { cid: &cid });
+            self.emit_reply(&Message::Stop { cid: (&cid).into() });
         } else {
-            let before = stop_first.map(|_| Message::Stop { cid: &cid });
-            self.emit_final(before.as_ref(), &Message::Return { cid: &cid, pld: value })?;
+            let before = stop_first.map(|_| Message::Stop { cid: (&cid).into() });
+            self.emit_final(before.as_ref(), &Message::Return { cid: (&cid).into(), pld: value })?;
         }
         self.count_reply();
         self.set_phase(id, next);

@@ -22,7 +22,7 @@ use crate::receive::Receive;
 use crate::table::Table;
 use crate::time::Instant;
 use crate::view::DialogRef;
-use crate::wire::Message;
+use crate::wire::{Message, Text};
 
 /// One connection to one peer: bytes in, events out; verbs in, bytes out. Does no I/O.
 ///
@@ -258,7 +258,7 @@ impl Connection {
     pub(crate) fn fresh_cid(&mut self) -> Arc<str> {
         loop {
             let cid = self.cids.next();
-            if self.table.find(&cid).is_none() {
+            if self.table.find(Text::from(&cid)).is_none() {
                 return cid;
             }
         }

@@ -9,11 +9,11 @@ use crate::event::{DialogEvent, DialogId};
 use crate::payload::Payload;
 use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
 use crate::report;
-use crate::wire::{ErrorMsg, Message, MsgKind};
+use crate::wire::{ErrorMsg, Message, MsgKind, Text};
 
 impl Connection {
     /// A frame of a dialog, errors and acknowledgements apart: the table judges it.
-    pub(crate) fn route(&mut self, cid: &str, signal: Signal, payload: Option<Payload>) {
+    pub(crate) fn route(&mut self, cid: Text<'_>, signal: Signal, payload: Option<Payload>) {
         let Some(id) = self.lookup(cid) else { return self.count_stray(cid) };
         let Some(dialog) = self.table.get_mut(id) else { return };
         if let Purpose::CancelRequest { .. } = dialog.purpose {
@@ -109,7 +109,7 @@ impl Connection {
     }
 
     /// `CancelAck`: the answer to a cancel request of ours, or to an actor cancel. (D-17, D-18)
-    pub(crate) fn on_cancel_ack(&mut self, cid: &str, pld: bool) {
+    pub(crate) fn on_cancel_ack(&mut self, cid: Text<'_>, pld: bool) {
         let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
         if dialog.is_some_and(Dialog::is_actor_cancel) {
             self.route(cid, Signal::Return, Some(Payload::bool(pld)));
@@ -135,14 +135,14 @@ impl Connection {
     }
 
     /// `Error`. Without an id the peer as a whole has failed. (D-4, D-5, D-6, D-22)
-    pub(crate) fn on_error(&mut self, msg: ErrorMsg, salvaged: bool) {
+    pub(crate) fn on_error(&mut self, msg: ErrorMsg) {
         if self.status == Status::Handshake {
             return self.violated(PeerViolation::ExpectedAid(MsgKind::Error));
         }
         let cid = msg.cid.clone();
-        let error = Arc::new(report::repaired(msg, salvaged, &self.peer_uid(), self.config.max_text));
+        let error = Arc::new(report::repaired(msg, &self.peer_uid(), self.config.max_text));
         let Some(cid) = cid else { return self.lose(CloseReason::PeerFailed(error)) };
-        let Some(id) = self.lookup(&cid) else { return self.count_stray(&cid) };
+        let Some(id) = self.lookup(Text::from(&cid)) else { return self.count_stray(Text::from(&cid)) };
         let Some(dialog) = self.table.get(id) else { return };
         match (dialog.purpose, dialog.role) {
             (Purpose::CancelRequest { .. }, _) => self.on_reply_to_cancel(id, Signal::Error),

@@ -123,7 +123,7 @@ impl Connection {
         self.owed_acks = self.owed_acks.saturating_sub(owed.len().saturating_sub(1));
         for cid in owed {
             self.owed_cids.remove(&cid);
-            self.emit_reply(&Message::CancelAck { cid: &cid, pld: true });
+            self.emit_reply(&Message::CancelAck { cid: (&cid).into(), pld: true });
         }
     }
 
@@ -137,7 +137,7 @@ impl Connection {
             let Verdict::To(next) = dialog.judge(Role::Child, Signal::Return) else { continue };
             dialog.phase = next;
             let cid = Arc::clone(&dialog.cid);
-            self.emit(&Message::CancelAck { cid: &cid, pld: true });
+            self.emit(&Message::CancelAck { cid: (&cid).into(), pld: true });
             self.settle(id, Outcome::Returned(None));
         }
     }
@@ -196,13 +196,13 @@ impl Connection {
         let kwargs = crate::payload::Kwargs::text("cid", target);
         let us = self.us();
         self.emit(&Message::Start(Start {
-            cid: &cid,
-            ns: "self",
-            func: "_cancel_task",
+            cid: (&cid).into(),
+            ns: "self".into(),
+            func: "_cancel_task".into(),
             kwargs,
-            uid_name: us.name(),
-            uid_uuid: us.uuid(),
-            pld_spec: ANY_PLD_SPEC,
+            uid_name: us.name().into(),
+            uid_uuid: us.uuid().into(),
+            pld_spec: ANY_PLD_SPEC.into(),
         }));
         let inbox = Inbox::new(0, crate::config::OverrunPolicy::DropNewest);
         let request =

@@ -11,7 +11,7 @@ use crate::error::{CloseReason, LimitKind, PeerViolation};
 use crate::event::{DialogId, Event};
 use crate::identity::Identity;
 use crate::phase::{Role, Signal};
-use crate::wire::{self, Fault, Message, MsgKind, Rejected};
+use crate::wire::{self, Fault, Message, MsgKind, Rejected, Text};
 
 impl Connection {
     pub(crate) fn take_frame(&mut self, frame: &Bytes) {
@@ -41,7 +41,7 @@ impl Connection {
             Message::Stop { cid } => self.route(cid, Signal::Stop, None),
             Message::Return { cid, pld } => self.route(cid, Signal::Return, Some(pld)),
             Message::CancelAck { cid, pld } => self.on_cancel_ack(cid, pld),
-            Message::Error(msg) => self.on_error(*msg, false),
+            Message::Error(msg) => self.on_error(*msg),
             Message::Aid(_) | Message::SpawnSpec(_) => {}
         }
     }
@@ -80,14 +80,15 @@ impl Connection {
                 return self.violated(PeerViolation::Rejected(rejected));
             }
         };
+        let cid = Text::from(&cid);
         match kind {
-            MsgKind::Start if self.is_in_use(&cid) => self.violated(PeerViolation::CidReuse),
+            MsgKind::Start if self.is_in_use(cid) => self.violated(PeerViolation::CidReuse),
             MsgKind::Start => {
                 let type_name = if is_cancel_request { "TypeError" } else { "MsgTypeError" };
-                self.refuse_start(&cid, type_name, &alloc::format!("{rejected}"));
+                self.refuse_start(cid, type_name, &alloc::format!("{rejected}"));
             }
-            MsgKind::Error => self.on_error(wire::salvage_error(frame, &self.config.limits()), true),
-            MsgKind::CancelAck if self.is_cancel(&cid) => self.on_cancel_ack(&cid, false),
+            MsgKind::Error => self.on_error(wire::salvage_error(frame, &self.config.limits())),
+            MsgKind::CancelAck if self.is_cancel(cid) => self.on_cancel_ack(cid, false),
             MsgKind::Aid
             | MsgKind::SpawnSpec
             | MsgKind::StartAck
@@ -95,22 +96,22 @@ impl Connection {
             | MsgKind::Yield
             | MsgKind::Stop
             | MsgKind::Return
-            | MsgKind::CancelAck => match self.lookup(&cid) {
+            | MsgKind::CancelAck => match self.lookup(cid) {
                 Some(id) => self.break_dialog(id, PeerViolation::Rejected(rejected)),
-                None => self.count_stray(&cid),
+                None => self.count_stray(cid),
             },
         }
     }
 
     /// The dialog with this wire id, if it has not ended.
-    pub(crate) fn lookup(&mut self, cid: &str) -> Option<DialogId> {
+    pub(crate) fn lookup(&mut self, cid: Text<'_>) -> Option<DialogId> {
         let id = self.table.find(cid)?;
         self.strays = self.strays.saturating_sub(1);
         Some(id)
     }
 
     /// A frame for no live dialog: nothing is answered. Late ones are normal, strays are limited. (D-23)
-    pub(crate) fn count_stray(&mut self, cid: &str) {
+    pub(crate) fn count_stray(&mut self, cid: Text<'_>) {
         if self.table.is_late(cid) {
             self.counters.late = self.counters.late.saturating_add(1);
             return;
@@ -123,7 +124,7 @@ impl Connection {
     }
 
     /// Whether this is a cancel request or an actor cancel of ours.
-    fn is_cancel(&self, cid: &str) -> bool {
+    fn is_cancel(&self, cid: Text<'_>) -> bool {
         let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
         dialog.is_some_and(|dialog| {
             let is_request = matches!(dialog.purpose, Purpose::CancelRequest { .. });

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use crate::wire::DecodeError;
-use crate::wire::cursor::{Cursor, Token, one_value};
+use crate::wire::cursor::{Cursor, Token};
+use crate::wire::walk::one_value;
 
-/// Levels of nesting of what we emit, the message map counted.
+/// Levels of nesting of what we emit, the message map counted. (W-15)
 const MAX_DEPTH: usize = 512;
 
 /// One well-formed MessagePack value, unread.
@@ -28,7 +29,7 @@ impl Payload {
     ///
     /// Says what is wrong and at which byte.
     pub fn new(bytes: Bytes) -> Result<Self, DecodeError> {
-        one_value(&bytes, Self::MAX_DEPTH)?;
+        one_value(&bytes, Self::MAX_DEPTH).map_err(|refusal| *refusal)?;
         Ok(Self(bytes))
     }
 
@@ -66,9 +67,14 @@ impl Kwargs {
     ///
     /// Says what is wrong and at which byte.
     pub fn new(bytes: Bytes) -> Result<Self, DecodeError> {
-        one_value(&bytes, Payload::MAX_DEPTH)?;
-        Cursor::new(&bytes).raw_names("kwargs", Payload::MAX_DEPTH)?;
-        Ok(Self(bytes))
+        let check = || {
+            one_value(&bytes, Payload::MAX_DEPTH)?;
+            Cursor::new(&bytes).raw_names("kwargs", Payload::MAX_DEPTH)
+        };
+        match check() {
+            Ok(_) => Ok(Self(bytes)),
+            Err(refusal) => Err(*refusal),
+        }
     }
 
     /// Arguments whose form the decoder has already checked.
@@ -94,7 +100,7 @@ impl Kwargs {
             _ => 0,
         };
         (0..entries).map_while(move |_| {
-            let name = cursor.text("kwargs", usize::MAX).ok()?;
+            let name = cursor.text("kwargs", usize::MAX).ok()?.as_str();
             let value = cursor.raw(usize::MAX).ok()?;
             Some((name, Payload(self.0.slice_ref(value))))
         })

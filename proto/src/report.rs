@@ -27,6 +27,7 @@ fn native(us: &Uid, type_name: &str, text: String, cid: &Arc<str>) -> ErrorMsg {
         cid: Some(Arc::clone(cid)),
         bad_msg: None,
         bad_msg_as_dict: None,
+        repaired: false,
     }
 }
 
@@ -108,6 +109,7 @@ pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc
         boxed_type_str: boxed_type_str.into(),
         relay_path: path,
         cid: Some(Arc::clone(cid)),
+        repaired: false,
         ..msg.clone()
     }
 }
@@ -115,8 +117,8 @@ pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc
 /// Makes a received error safe to store and to pass on: a path that is not empty, a cancellation with a
 /// canceller, no offending message longer than a text may be, nothing that keeps a receive buffer alive.
 /// What was missing is taken from the peer that sent it. (D37)
-pub(crate) fn repaired(mut msg: ErrorMsg, salvaged: bool, peer: &Uid, max_text: usize) -> RemoteError {
-    let mut repaired = salvaged;
+pub(crate) fn repaired(mut msg: ErrorMsg, peer: &Uid, max_text: usize) -> RemoteError {
+    let mut repaired = msg.repaired;
     for bad in [&mut msg.bad_msg, &mut msg.bad_msg_as_dict] {
         repaired |= bad.as_ref().is_some_and(|value| value.as_bytes().len() > max_text);
         *bad = bad.take().filter(|value| value.as_bytes().len() <= max_text).map(|value| value.compact());
@@ -155,7 +157,7 @@ mod tests {
     }
 
     fn remote(msg: ErrorMsg) -> RemoteError {
-        repaired(msg, false, &uid("peer"), 100)
+        repaired(msg, &uid("peer"), 100)
     }
 
     #[test]

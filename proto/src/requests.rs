@@ -9,7 +9,7 @@ use crate::event::{Event, Request, RuntimeEndpoint, Target};
 use crate::inbox::Inbox;
 use crate::phase::Role;
 use crate::report;
-use crate::wire::{Kind, Message, Start};
+use crate::wire::{Kind, Message, Start, Text};
 
 impl Connection {
     pub(crate) fn on_start(&mut self, start: Start<'_>) {
@@ -27,10 +27,10 @@ impl Connection {
         if is_runtime && start.func == "_cancel_task" {
             return self.on_cancel_request(&start);
         }
-        let endpoint = is_runtime.then(|| RuntimeEndpoint::from_name(start.func));
+        let endpoint = is_runtime.then(|| RuntimeEndpoint::from_name(start.func.as_str()));
         let is_actor_cancel = endpoint == Some(Some(RuntimeEndpoint::Cancel));
         let target = match endpoint {
-            None => Target::function(start.ns, start.func),
+            None => Target::function(start.ns.as_str(), start.func.as_str()),
             Some(Some(endpoint)) => Target::Runtime(endpoint),
             Some(None) => {
                 return self.refuse_start(start.cid, "AttributeError", "the runtime has no such method");
@@ -55,19 +55,19 @@ impl Connection {
     }
 
     /// Whether a dialog that has not ended, or a request that was not answered, has this id.
-    pub(crate) fn is_in_use(&self, cid: &str) -> bool {
+    pub(crate) fn is_in_use(&self, cid: Text<'_>) -> bool {
         let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
-        dialog.is_some_and(|dialog| !dialog.is_ended()) || self.owed_cids.contains(cid)
+        dialog.is_some_and(|dialog| !dialog.is_ended()) || self.owed_cids.contains(cid.as_str())
     }
 
     fn names_peer(&self, start: &Start<'_>) -> bool {
         self.peer
             .as_ref()
-            .is_some_and(|peer| peer.uid.name() == start.uid_name && peer.uid.uuid() == start.uid_uuid)
+            .is_some_and(|peer| start.uid_name == peer.uid.name() && start.uid_uuid == peer.uid.uuid())
     }
 
     fn open_for_peer(&mut self, start: Start<'_>, target: Target) {
-        let cid: Arc<str> = start.cid.into();
+        let cid: Arc<str> = start.cid.as_str().into();
         let inbox = Inbox::new(self.config.inbox_items, self.config.overrun);
         let dialog = Dialog::new(
             Arc::clone(&cid),
@@ -78,7 +78,7 @@ impl Connection {
             inbox,
         );
         let Some(id) = self.table.insert(Box::new(dialog)) else {
-            return self.refuse_start(&cid, "RuntimeError", "too many dialogs are open");
+            return self.refuse_start(Text::from(&cid), "RuntimeError", "too many dialogs are open");
         };
         self.opened = self.opened.saturating_add(1);
         self.live_peer = self.live_peer.saturating_add(1);
@@ -90,15 +90,15 @@ impl Connection {
             return self.events.push_back(Event::ActorCancelRequested { id });
         }
         self.running_tasks = self.running_tasks.saturating_add(1);
-        let pld_spec = String::from(start.pld_spec);
+        let pld_spec = String::from(start.pld_spec.as_str());
         let request = Box::new(Request { cid, target, kwargs: start.kwargs, pld_spec });
         self.events.push_back(Event::Opened { id, request });
     }
 
     /// Answers a `Start` by `Error` in place of `StartAck`; nothing is run, nothing is kept. (D-2)
-    pub(crate) fn refuse_start(&mut self, cid: &str, type_name: &str, text: &str) {
+    pub(crate) fn refuse_start(&mut self, cid: Text<'_>, type_name: &str, text: &str) {
         self.counters.refused = self.counters.refused.saturating_add(1);
-        let msg = report::refused(&self.ours.uid, type_name, text, &cid.into());
+        let msg = report::refused(&self.ours.uid, type_name, text, &cid.as_str().into());
         self.emit_reply(&Message::Error(Box::new(msg)));
     }
 
@@ -113,15 +113,17 @@ impl Connection {
             );
         };
         self.emit_reply(&Message::StartAck { cid: start.cid, functype: Kind::Function });
-        let found =
-            self.table.find(&target).filter(|&id| self.table.get(id).is_some_and(Dialog::is_running_task));
+        let found = self
+            .table
+            .find(Text::from(&target))
+            .filter(|&id| self.table.get(id).is_some_and(Dialog::is_running_task));
         let Some(id) = found else {
             return self.emit_reply(&Message::CancelAck { cid: start.cid, pld: true });
         };
         let Some(dialog) = self.table.get_mut(id) else { return };
         // One a dialog is paid for by the limit of dialogs; repeated ones have a limit of their own.
         self.owed_acks = self.owed_acks.saturating_add(usize::from(!dialog.owed_acks.is_empty()));
-        let cid: Arc<str> = start.cid.into();
+        let cid: Arc<str> = start.cid.as_str().into();
         dialog.owed_acks.push(Arc::clone(&cid));
         self.owed_cids.insert(cid);
         let canceller = self.peer_uid();

@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 
 use crate::dialog::Dialog;
 use crate::event::DialogId;
+use crate::wire::Text;
 
 /// All dialogs of a connection, with those that ended and were not released.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ impl Table {
                 slot
             }
         };
-        let hash = self.hasher.hash_one(&*dialog.cid);
+        let hash = self.hasher.hash_one(dialog.cid.as_bytes());
         let place = self.slots.get_mut(slot as usize)?;
         let id = DialogId { slot, generation: place.generation };
         place.dialog = Some(dialog);
@@ -56,12 +57,12 @@ impl Table {
         Some(id)
     }
 
-    pub(crate) fn find(&self, cid: &str) -> Option<DialogId> {
-        let slot = *self.index.find(self.hasher.hash_one(cid), |&slot| {
+    pub(crate) fn find(&self, cid: Text<'_>) -> Option<DialogId> {
+        let slot = *self.index.find(self.hasher.hash_one(cid.as_bytes()), |&slot| {
             self.slots
                 .get(slot as usize)
                 .and_then(|place| place.dialog.as_ref())
-                .is_some_and(|d| *d.cid == *cid)
+                .is_some_and(|d| cid == *d.cid)
         })?;
         Some(DialogId { slot, generation: self.slots.get(slot as usize)?.generation })
     }
@@ -85,7 +86,7 @@ impl Table {
             place.generation = next;
             self.free.push(id.slot);
         }
-        let hash = self.hasher.hash_one(&*dialog.cid);
+        let hash = self.hasher.hash_one(dialog.cid.as_bytes());
         if let Ok(entry) = self.index.find_entry(hash, |&slot| slot == id.slot) {
             entry.remove();
         }
@@ -94,8 +95,8 @@ impl Table {
     }
 
     /// Whether `cid` belonged to one of the dialogs removed last.
-    pub(crate) fn is_late(&self, cid: &str) -> bool {
-        self.late.contains(self.hasher.hash_one(cid))
+    pub(crate) fn is_late(&self, cid: Text<'_>) -> bool {
+        self.late.contains(self.hasher.hash_one(cid.as_bytes()))
     }
 
     /// Handles of all dialogs, in order of opening.
@@ -128,7 +129,7 @@ fn rehash(slots: &[Slot], hasher: &FixedState, slot: u32) -> u64 {
     slots
         .get(slot as usize)
         .and_then(|place| place.dialog.as_ref())
-        .map_or(0, |dialog| hasher.hash_one(&*dialog.cid))
+        .map_or(0, |dialog| hasher.hash_one(dialog.cid.as_bytes()))
 }
 
 /// Ids of ended dialogs, by hash: a collision only makes a stray count as late.

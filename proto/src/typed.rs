@@ -11,11 +11,12 @@ use serde::de::DeserializeOwned;
 
 use crate::payload::{Kwargs, Payload};
 use crate::wire::DecodeError;
+use crate::wire::walk::one_value;
 
 /// Levels of containers that are read into a Rust value.
 ///
 /// Reading recurses with the peer's data, several KiB of stack a level in a debug build; threads have 2
-/// MiB. Deeper payloads can be had as bytes.
+/// MiB. Deeper payloads can be had as bytes. What was read can be written again: that recurses with less.
 const MAX_TYPED_DEPTH: usize = 128;
 
 /// Why a value is no payload.
@@ -59,12 +60,13 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// Names the part that is not of its type, or that nests deeper than 128 levels.
+    /// Names the part that is not of its type, or tells where the payload nests deeper than 128 levels.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, TypeError> {
         let bytes: &[u8] = self.as_bytes();
+        // The deserializer has a count of its own, which leaves out enums.
+        one_value(bytes, MAX_TYPED_DEPTH)
+            .map_err(|refusal| TypeError { path: String::from("."), reason: refusal.to_string() })?;
         let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
-        // The deserializer stops where its count reaches zero.
-        deserializer.set_max_depth(MAX_TYPED_DEPTH.saturating_add(1));
         serde_path_to_error::deserialize(&mut deserializer)
             .map_err(|error| TypeError { path: error.path().to_string(), reason: error.inner().to_string() })
     }
@@ -164,14 +166,76 @@ mod tests {
     fn nesting_is_bounded_both_ways() {
         let deepest = Payload::encode(&nested(MAX_TYPED_DEPTH)).unwrap();
         assert_eq!(Payload::encode(&deepest.decode::<Nested>().unwrap()).unwrap(), deepest);
-        let deeper = Payload::encode(&nested(Payload::MAX_DEPTH)).unwrap();
-        let error = deeper.decode::<Nested>().unwrap_err();
-        assert_eq!(error.reason, "depth limit exceeded");
-        assert_eq!(error.path.matches("[0]").count(), MAX_TYPED_DEPTH);
+        let too_deep = TypeError {
+            path: ".".into(),
+            reason: alloc::format!("nested deeper than {MAX_TYPED_DEPTH} levels at byte {MAX_TYPED_DEPTH}"),
+        };
+        for levels in [MAX_TYPED_DEPTH + 1, Payload::MAX_DEPTH] {
+            let deeper = Payload::encode(&nested(levels)).unwrap();
+            assert_eq!(deeper.decode::<Nested>().unwrap_err(), too_deep);
+        }
         let error = Payload::encode(&nested(Payload::MAX_DEPTH + 1)).unwrap_err();
         let EncodeError::Form(error) = error else { panic!("{error}") };
         assert_eq!(error.what, What::TooDeep { limit: Payload::MAX_DEPTH });
         assert_eq!(error.offset, Payload::MAX_DEPTH);
+    }
+
+    /// Every way in which a type can be recursive, each of which reading takes through other functions.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    enum Tree {
+        Leaf,
+        Boxed(Box<Self>),
+        Pair(u8, Box<Self>),
+        Named { inner: Box<Self> },
+        List(Vec<Self>),
+        Map(BTreeMap<String, Self>),
+        Maybe(Option<Box<Self>>),
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Guessed {
+        Leaf(u8),
+        Inner { inner: Box<Self> },
+    }
+
+    fn depth(payload: &Payload) -> usize {
+        (0..).find(|levels| one_value(payload.as_bytes(), *levels).is_ok()).unwrap()
+    }
+
+    /// Reads and writes again all that `grow` makes, level by level, until it is refused for its depth.
+    fn bounded<T>(leaf: T, grow: impl Fn(T) -> T)
+    where
+        T: Clone + PartialEq + core::fmt::Debug + Serialize + DeserializeOwned,
+    {
+        let mut value = leaf;
+        loop {
+            let payload = Payload::encode(&value).unwrap();
+            let levels = depth(&payload);
+            match payload.decode::<T>() {
+                Ok(read) => assert!(read == value && levels <= MAX_TYPED_DEPTH, "{levels} levels"),
+                Err(error) => {
+                    assert!(levels > MAX_TYPED_DEPTH && error.reason.starts_with("nested deeper"), "{error}");
+                    return;
+                }
+            }
+            value = grow(value);
+        }
+    }
+
+    #[test]
+    fn no_type_lets_a_peer_exhaust_the_stack() {
+        let all = || {
+            bounded(Tree::Leaf, |inner| Tree::Boxed(inner.into()));
+            bounded(Tree::Leaf, |inner| Tree::Pair(1, inner.into()));
+            bounded(Tree::Leaf, |inner| Tree::Named { inner: inner.into() });
+            bounded(Tree::Leaf, |inner| Tree::List(vec![inner]));
+            bounded(Tree::Leaf, |inner| Tree::Map(BTreeMap::from([("k".into(), inner)])));
+            bounded(Tree::Leaf, |inner| Tree::Maybe(Some(inner.into())));
+            bounded(Guessed::Leaf(1), |inner| Guessed::Inner { inner: inner.into() });
+        };
+        let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(all).unwrap();
+        thread.join().unwrap();
     }
 
     #[test]

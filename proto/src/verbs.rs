@@ -75,13 +75,13 @@ impl Connection {
             Target::Runtime(endpoint) => ("self", endpoint.name()),
         };
         let start = Start {
-            cid,
-            ns,
-            func,
+            cid: cid.into(),
+            ns: ns.into(),
+            func: func.into(),
             kwargs: call.kwargs.clone(),
-            uid_name: self.ours.uid.name(),
-            uid_uuid: self.ours.uid.uuid(),
-            pld_spec: ANY_PLD_SPEC,
+            uid_name: self.ours.uid.name().into(),
+            uid_uuid: self.ours.uid.uuid().into(),
+            pld_spec: ANY_PLD_SPEC.into(),
         };
         // Longer names are refused by the peer.
         let (len, limit) = (ns.len().max(func.len()), self.config.max_name);
@@ -238,7 +238,7 @@ impl Connection {
             return Err(SendError::Full);
         }
         let limit = self.config.max_frame;
-        match self.outbox.push(&Message::Yield { cid: &dialog.cid, pld: item }, limit) {
+        match self.outbox.push(&Message::Yield { cid: (&dialog.cid).into(), pld: item }, limit) {
             Ok(_) => {
                 self.counters.frames_out = self.counters.frames_out.saturating_add(1);
                 Ok(())
@@ -367,6 +367,6 @@ impl Connection {
         let Some(dialog) = self.table.get_mut(id) else { return };
         dialog.phase = next;
         let cid = Arc::clone(&dialog.cid);
-        self.emit(&Message::Stop { cid: &cid });
+        self.emit(&Message::Stop { cid: (&cid).into() });
     }
 }

@@ -56,7 +56,7 @@ fn encoding(message: &Message<'_>, rounds: usize) {
 }
 
 fn yielded(pld: impl Into<Bytes>) -> Message<'static> {
-    Message::Yield { cid: CID, pld: Payload::new(pld.into()).expect("a value") }
+    Message::Yield { cid: CID.into(), pld: Payload::new(pld.into()).expect("a value") }
 }
 
 fn small() -> Message<'static> {
@@ -82,13 +82,13 @@ fn large() -> Message<'static> {
 fn start() -> Message<'static> {
     let kwargs = b"\x83\xa6symbol\xa7btcusdt\xa5depth\x0a\xa4live\xc3";
     Message::Start(Start {
-        cid: CID,
-        ns: "myapp.feeds",
-        func: "stream_quotes",
+        cid: CID.into(),
+        ns: "myapp.feeds".into(),
+        func: "stream_quotes".into(),
         kwargs: Kwargs::new(Bytes::from_static(kwargs)).expect("a map of names"),
-        uid_name: "brokerd",
-        uid_uuid: UUID,
-        pld_spec: ANY_PLD_SPEC,
+        uid_name: "brokerd".into(),
+        uid_uuid: UUID.into(),
+        pld_spec: ANY_PLD_SPEC.into(),
     })
 }
 

@@ -120,8 +120,8 @@ fn with_own_ids(stream: &[u8]) -> Vec<u8> {
         if let Ok(Message::StartAck { cid, functype }) = wire::decode(&body, &Config::default().limits()) {
             let at = Kind::ALL.iter().position(|kind| *kind == functype).expect("a kind");
             let is_free = !renamed.values().any(|used| *used == own[at]);
-            if is_free && cid.len() == own[at].len() {
-                renamed.insert(cid.to_owned(), own[at].clone());
+            if is_free && cid.as_bytes().len() == own[at].len() {
+                renamed.insert(cid.to_string(), own[at].clone());
             }
         }
     }

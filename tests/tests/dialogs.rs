@@ -260,8 +260,8 @@ fn an_ack_without_an_ending_ends_the_dialog_unconfirmed() {
     let body = bytes::Bytes::copy_from_slice(&start[4..]);
     let message = scipp_proto::wire::decode(&body, &Config::default().limits()).unwrap();
     let ack = message.cid().unwrap().to_owned();
-    inject(&mut pair, A, &Message::StartAck { cid: &ack, functype: Kind::Function });
-    inject(&mut pair, A, &Message::CancelAck { cid: &ack, pld: true });
+    inject(&mut pair, A, &Message::StartAck { cid: (&ack).into(), functype: Kind::Function });
+    inject(&mut pair, A, &Message::CancelAck { cid: (&ack).into(), pld: true });
     pair.deliver(A, usize::MAX);
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Cancelled { confirmed: false, error: None }));
     assert!(pair.end(B).conn.dialog(child).is_some());
@@ -368,7 +368,7 @@ fn a_return_before_started_fails_the_open() {
     let (parent, child) = pair.open(A, Kind::Context);
     assert!(matches!(pair.conn(B).finish(child, int(1)), Err(Misuse::OutOfPhase { .. })));
     let cid = cid(&pair.end(A).conn, parent);
-    inject(&mut pair, A, &Message::Return { cid: &cid, pld: int(1) });
+    inject(&mut pair, A, &Message::Return { cid: (&cid).into(), pld: int(1) });
     pair.settle();
     assert!(matches!(pair.outcome(A, parent), Some(Outcome::Failed(Failure::Violation(_)))));
     assert!(pair.in_flight(B).is_empty());
@@ -380,7 +380,7 @@ fn a_broken_rule_fails_one_dialog_only() {
     let (other, other_child) = pair.open_streaming(A);
     let (parent, child) = pair.open_streaming(A);
     let cid = cid(&pair.end(A).conn, parent);
-    inject(&mut pair, B, &Message::Return { cid: &cid, pld: int(1) });
+    inject(&mut pair, B, &Message::Return { cid: (&cid).into(), pld: int(1) });
     pair.settle();
     assert!(pair.end(B).conn.dialog(child).unwrap().must_unwind());
     pair.conn(B).unwound(child).unwrap();
@@ -396,7 +396,7 @@ fn a_parent_asks_an_offending_child_to_end_and_sends_no_error() {
     let mut pair = pair();
     let (parent, child) = pair.open_streaming(A);
     let cid = cid(&pair.end(A).conn, parent);
-    inject(&mut pair, A, &Message::Started { cid: &cid, pld: int(1) });
+    inject(&mut pair, A, &Message::Started { cid: (&cid).into(), pld: int(1) });
     pair.deliver(A, usize::MAX);
     assert_eq!(pair.in_flight(B), [Start]);
     pair.settle();

@@ -353,7 +353,7 @@ fn the_judge_tells_a_healthy_dialog_from_a_hostile_one() {
     attack.feed(&corpus.bytes("handshake.bin"));
     attack.feed(&corpus.bytes("probe.bin"));
     assert_eq!(attack.outcomes(), ["accepted"]);
-    let message = Message::Stop { cid: "never-seen" };
+    let message = Message::Stop { cid: "never-seen".into() };
     let mut frame = bytes::BytesMut::new();
     wire::encode(&message, &mut frame);
     attack.feed(&frame);

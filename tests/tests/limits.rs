@@ -88,14 +88,14 @@ fn strays_are_counted_and_limited() {
     let (parent, _) = pair.open_streaming(A);
     let live = cid(&pair.end(A).conn, parent);
     for _ in 0..10 {
-        inject(&mut pair, B, &Message::Stop { cid: "never" });
+        inject(&mut pair, B, &Message::Stop { cid: "never".into() });
     }
-    inject(&mut pair, B, &Message::Yield { cid: &live, pld: int(1) });
-    inject(&mut pair, B, &Message::Stop { cid: "never" });
+    inject(&mut pair, B, &Message::Yield { cid: (&live).into(), pld: int(1) });
+    inject(&mut pair, B, &Message::Stop { cid: "never".into() });
     pair.deliver(B, usize::MAX);
     assert_eq!(pair.end(B).conn.counters().strays, 11);
     assert_eq!(close_reason(&pair, B), None, "a good frame earns one back");
-    inject(&mut pair, B, &Message::Stop { cid: "never" });
+    inject(&mut pair, B, &Message::Stop { cid: "never".into() });
     pair.deliver(B, usize::MAX);
     assert_eq!(close_reason(&pair, B), Some(&CloseReason::Limit(LimitKind::Strays)));
 }
@@ -112,7 +112,7 @@ fn late_frames_are_no_strays() {
     let now = pair.now();
     pair.conn(B).release(now, child);
     for _ in 0..1000 {
-        inject(&mut pair, B, &Message::Yield { cid: &ended, pld: int(1) });
+        inject(&mut pair, B, &Message::Yield { cid: (&ended).into(), pld: int(1) });
     }
     pair.settle();
     let counters = pair.end(B).conn.counters();
@@ -127,13 +127,13 @@ fn flood_unread(pair: &mut Pair, count: usize) {
         let cid = format!("refused-{n}");
         scipp_proto::wire::encode(
             &Message::Start(scipp_proto::wire::Start {
-                cid: &cid,
-                ns: "self",
-                func: "no_such_method",
+                cid: (&cid).into(),
+                ns: "self".into(),
+                func: "no_such_method".into(),
                 kwargs: Kwargs::EMPTY,
-                uid_name: "alice",
-                uid_uuid: "alice-uuid",
-                pld_spec: "typing.Any",
+                uid_name: "alice".into(),
+                uid_uuid: "alice-uuid".into(),
+                pld_spec: "typing.Any".into(),
             }),
             &mut start,
         );
@@ -265,7 +265,7 @@ fn the_handshake_has_one_deadline_for_all_its_bytes() {
 fn a_frame_that_drips_in_times_out() {
     let config = Config::default();
     let mut pair = Pair::established(config.clone());
-    inject(&mut pair, B, &Message::Stop { cid: "never" });
+    inject(&mut pair, B, &Message::Stop { cid: "never".into() });
     pair.deliver(B, 1);
     pair.advance(config.partial_frame_timeout / 2);
     pair.deliver(B, 1);
@@ -277,7 +277,7 @@ fn every_frame_has_its_own_time() {
     let config = Config::default();
     let mut pair = Pair::established(config.clone());
     let mut frame = bytes::BytesMut::new();
-    scipp_proto::wire::encode(&Message::Stop { cid: "never" }, &mut frame);
+    scipp_proto::wire::encode(&Message::Stop { cid: "never".into() }, &mut frame);
     pair.end_mut(B).incoming.extend([frame.as_ref(), &frame[..1]].concat());
     pair.deliver(B, 1);
     pair.advance(config.partial_frame_timeout / 2);
@@ -382,8 +382,8 @@ fn two_connections_never_affect_each_other() {
             pair.end(A).conn.dialogs().next().map_or_else(|| "c".to_owned(), |view| view.cid().to_owned());
         match step {
             0 => pair.end_mut(B).incoming.extend([1, 0, 0, 0, 0xc1]),
-            1 => inject(pair, B, &Message::Return { cid: &cid, pld: int(9) }),
-            _ => inject(pair, B, &Message::CancelAck { cid: &cid, pld: true }),
+            1 => inject(pair, B, &Message::Return { cid: (&cid).into(), pld: int(9) }),
+            _ => inject(pair, B, &Message::CancelAck { cid: (&cid).into(), pld: true }),
         }
         pair.deliver(B, usize::MAX);
     };

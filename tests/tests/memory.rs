@@ -243,13 +243,13 @@ impl Attacker {
     /// Opens a context that has started and never reads.
     fn start(&mut self, cid: &str) -> Option<DialogId> {
         let id = self.say(&Message::Start(Start {
-            cid,
-            ns: "demo",
-            func: "deaf",
+            cid: cid.into(),
+            ns: "demo".into(),
+            func: "deaf".into(),
             kwargs: Kwargs::EMPTY,
-            uid_name: "mallory",
-            uid_uuid: "mallory",
-            pld_spec: "typing.Any",
+            uid_name: "mallory".into(),
+            uid_uuid: "mallory".into(),
+            pld_spec: "typing.Any".into(),
         }))?;
         self.conn.accept(id, Kind::Context).unwrap();
         self.conn.started(id, int(0)).unwrap();
@@ -265,7 +265,7 @@ impl Attacker {
         let junk = [&[0xc5], half.to_be_bytes().as_slice(), &vec![0; half.into()]].concat();
         let junk = Payload::new(junk.into()).unwrap();
         for _ in 0..2 {
-            self.say(&Message::Yield { cid: &cid, pld: junk.clone() });
+            self.say(&Message::Yield { cid: (&cid).into(), pld: junk.clone() });
         }
     }
 }
@@ -292,7 +292,7 @@ fn unread_items_pin_no_receive_buffers() {
     let ids: Vec<DialogId> = cids.iter().filter_map(|cid| attacker.start(cid)).collect();
     for round in 0..config.inbox_items {
         for (at, cid) in cids.iter().enumerate() {
-            attacker.say(&Message::Yield { cid, pld: int(7) });
+            attacker.say(&Message::Yield { cid: cid.into(), pld: int(7) });
             attacker.fill((round + at) % 2 == 0);
         }
     }
@@ -341,6 +341,7 @@ fn error_with_bad_msg(cid: &str) -> ErrorMsg {
         cid: Some(cid.into()),
         bad_msg: None,
         bad_msg_as_dict: Some(map),
+        repaired: false,
     }
 }
 
@@ -354,11 +355,11 @@ fn kept_results_pin_no_receive_buffers() {
     for n in 0..DIALOGS {
         let id = attacker.conn.open(NOW, &call(Kind::Context)).unwrap();
         let cid = attacker.conn.dialog(id).unwrap().cid().to_owned();
-        attacker.say(&Message::StartAck { cid: &cid, functype: Kind::Context });
-        attacker.say(&Message::Started { cid: &cid, pld: int(1) });
+        attacker.say(&Message::StartAck { cid: (&cid).into(), functype: Kind::Context });
+        attacker.say(&Message::Started { cid: (&cid).into(), pld: int(1) });
         attacker.fill(false);
         if n % 2 == 0 {
-            attacker.say(&Message::Return { cid: &cid, pld: int(2) });
+            attacker.say(&Message::Return { cid: (&cid).into(), pld: int(2) });
             attacker.fill(false);
         }
     }

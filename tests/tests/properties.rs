@@ -84,15 +84,17 @@ fn stream_of(choices: &[u8]) -> Vec<u8> {
             cid: Some(cid.into()),
             bad_msg: None,
             bad_msg_as_dict: None,
+            repaired: false,
         };
-        let start = |ns, func, kwargs| Start {
-            cid,
-            ns,
-            func,
+        let wire_cid = wire::Text::from(cid);
+        let start = |ns: &'static str, func: &'static str, kwargs| Start {
+            cid: wire_cid,
+            ns: ns.into(),
+            func: func.into(),
             kwargs,
-            uid_name: "peer",
-            uid_uuid: "p",
-            pld_spec: wire::ANY_PLD_SPEC,
+            uid_name: "peer".into(),
+            uid_uuid: "p".into(),
+            pld_spec: wire::ANY_PLD_SPEC.into(),
         };
         let cancel = Kwargs::new(Bytes::from_static(b"\x81\xa3cid\xa1a")).unwrap();
         let func = ["a", "b", "c", "d", "e", "f", "g", "h"][usize::from(pair[1] / 8) % 8];
@@ -101,12 +103,12 @@ fn stream_of(choices: &[u8]) -> Vec<u8> {
             0 => Message::Start(start("self", "_cancel_task", cancel)),
             1 => Message::Start(start("self", "cancel", Kwargs::EMPTY)),
             2..=4 => Message::Start(start("demo", func, Kwargs::EMPTY)),
-            5 | 6 => Message::StartAck { cid, functype: kind },
-            7 => Message::Started { cid, pld: int(1) },
-            8..=10 => Message::Yield { cid, pld: int(2) },
-            11 => Message::Stop { cid },
-            12 => Message::Return { cid, pld: int(3) },
-            13 => Message::CancelAck { cid, pld: true },
+            5 | 6 => Message::StartAck { cid: wire_cid, functype: kind },
+            7 => Message::Started { cid: wire_cid, pld: int(1) },
+            8..=10 => Message::Yield { cid: wire_cid, pld: int(2) },
+            11 => Message::Stop { cid: wire_cid },
+            12 => Message::Return { cid: wire_cid, pld: int(3) },
+            13 => Message::CancelAck { cid: wire_cid, pld: true },
             _ => Message::Error(Box::new(error)),
         };
         wire::encode(&message, &mut stream);
@@ -206,6 +208,7 @@ fn remote_error() -> RemoteError {
         cid: None,
         bad_msg: None,
         bad_msg_as_dict: None,
+        repaired: false,
     };
     RemoteError { msg, repaired: false }
 }

@@ -84,11 +84,15 @@ impl Bench {
     fn arrive(&mut self, signal: Signal, tally: &mut Tally) {
         let cid = self.cid.clone();
         match signal {
-            Signal::StartAck(functype) => self.frame(&Message::StartAck { cid: &cid, functype }, tally),
-            Signal::Started => self.frame(&Message::Started { cid: &cid, pld: int(0) }, tally),
-            Signal::Yield => self.frame(&Message::Yield { cid: &cid, pld: int(1) }, tally),
-            Signal::Stop => self.frame(&Message::Stop { cid: &cid }, tally),
-            Signal::Return | Signal::Void => self.frame(&Message::Return { cid: &cid, pld: int(2) }, tally),
+            Signal::StartAck(functype) => {
+                self.frame(&Message::StartAck { cid: (&cid).into(), functype }, tally)
+            }
+            Signal::Started => self.frame(&Message::Started { cid: (&cid).into(), pld: int(0) }, tally),
+            Signal::Yield => self.frame(&Message::Yield { cid: (&cid).into(), pld: int(1) }, tally),
+            Signal::Stop => self.frame(&Message::Stop { cid: (&cid).into() }, tally),
+            Signal::Return | Signal::Void => {
+                self.frame(&Message::Return { cid: (&cid).into(), pld: int(2) }, tally)
+            }
             Signal::Error => self.frame(&Message::Error(Box::new(self.error("KeyError"))), tally),
             Signal::Notice => self.frame(&Message::Error(Box::new(self.error("StreamOverrun"))), tally),
             Signal::Unconfirmed => self.answer_our_cancel(tally),
@@ -125,6 +129,7 @@ impl Bench {
             cid: Some(self.cid.as_str().into()),
             bad_msg: None,
             bad_msg_as_dict: None,
+            repaired: false,
         }
     }
 
@@ -137,7 +142,7 @@ impl Bench {
         let body = bytes::Bytes::from(request);
         let limits = Config::default().limits();
         let cid = scipp_proto::wire::decode(&body, &limits).unwrap().cid().unwrap().to_owned();
-        self.frame(&Message::CancelAck { cid: &cid, pld: true }, tally);
+        self.frame(&Message::CancelAck { cid: (&cid).into(), pld: true }, tally);
     }
 }
 

@@ -6,15 +6,16 @@ use bytes::Bytes;
 
 use super::cursor::Cursor;
 use super::entries::{Entries, Slot};
-use super::error::{DecodeError, Rejected, What};
+use super::error::{Refusal, Rejected, What, refuse};
 use super::message::{ANY_PLD_SPEC, Kind, Message, MsgKind, Start};
+use super::text::Text;
 use super::{failure, fast, fault, handshake};
 use crate::payload::{Kwargs, Payload};
 
 /// Levels that the envelope itself needs: message map, list, uid.
 const ENVELOPE_LEVELS: usize = 3;
 
-/// What a decoder accepts at most.
+/// What a decoder accepts at most. (W-40, W-41)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Levels of nesting of the body, the message map counted; less than 3 counts as 3.
@@ -47,16 +48,33 @@ impl Limits {
 ///
 /// [`Rejected`] says what is wrong, at which byte, and how bad it is.
 pub fn decode<'a>(body: &'a Bytes, limits: &Limits) -> Result<Message<'a>, Rejected> {
-    if let Some(message) = fast::decode(body, limits) {
-        return Ok(message);
+    if let Some((cid, pld)) = fast::item(body, limits) {
+        return Ok(Message::Yield { cid, pld });
     }
-    any_order(body, limits).map_err(|error| fault::reject(body, limits, error))
+    decode_other(body, limits)
 }
 
-/// Decodes without regard to order and widths.
-pub(super) fn any_order<'a>(body: &'a Bytes, limits: &Limits) -> Result<Message<'a>, DecodeError> {
+/// Decodes what is not an item in the reference's order.
+#[inline(never)]
+fn decode_other<'a>(body: &'a Bytes, limits: &Limits) -> Result<Message<'a>, Rejected> {
+    if let Some(start) = fast::start(body, limits) {
+        return Ok(Message::Start(start));
+    }
+    if body.get(1..).is_some_and(|rest| rest.starts_with(b"\xa8msg_type")) {
+        if let Some(message) = fast::other(body, limits) {
+            return Ok(message);
+        }
+    } else if let Some(message) = fast::shuffled(body, limits) {
+        return Ok(message);
+    }
+    any_order(body, limits).map_err(|refusal| fault::reject(body, limits, *refusal))
+}
+
+/// Decodes without regard to order and widths. (W-20 to W-26)
+#[inline(never)]
+pub(super) fn any_order<'a>(body: &'a Bytes, limits: &Limits) -> Result<Message<'a>, Refusal> {
     if body.is_empty() {
-        return Err(DecodeError { what: What::Empty, offset: 0 });
+        return Err(refuse(What::Empty, 0));
     }
     let mut entries = Entries::new(Cursor::new(body))?;
     let kind = entries.kind(limits.field_levels())?;
@@ -90,7 +108,7 @@ fn payload<'a>(
     entries: &mut Entries<'a>,
     body: &Bytes,
     limits: &Limits,
-) -> Result<(&'a str, Payload), DecodeError> {
+) -> Result<(Text<'a>, Payload), Refusal> {
     let mut cid = Slot::new("cid");
     let mut pld = Slot::new("pld");
     while let Some((at, key)) = entries.next_field()? {
@@ -106,7 +124,7 @@ fn payload<'a>(
     Ok((cid, Payload::trusted(body.slice_ref(pld))))
 }
 
-fn stop<'a>(entries: &mut Entries<'a>, limits: &Limits) -> Result<Message<'a>, DecodeError> {
+fn stop<'a>(entries: &mut Entries<'a>, limits: &Limits) -> Result<Message<'a>, Refusal> {
     let mut cid = Slot::new("cid");
     while let Some((at, key)) = entries.next_field()? {
         let cursor = &mut entries.cursor;
@@ -118,7 +136,7 @@ fn stop<'a>(entries: &mut Entries<'a>, limits: &Limits) -> Result<Message<'a>, D
     Ok(Message::Stop { cid: cid.required(entries)? })
 }
 
-fn start_ack<'a>(entries: &mut Entries<'a>, limits: &Limits) -> Result<Message<'a>, DecodeError> {
+fn start_ack<'a>(entries: &mut Entries<'a>, limits: &Limits) -> Result<Message<'a>, Refusal> {
     let mut cid = Slot::new("cid");
     let mut functype = Slot::new("functype");
     while let Some((at, key)) = entries.next_field()? {
@@ -133,20 +151,15 @@ fn start_ack<'a>(entries: &mut Entries<'a>, limits: &Limits) -> Result<Message<'
     Ok(Message::StartAck { cid, functype: functype.required(entries)? })
 }
 
-fn kind_of_function(cursor: &mut Cursor<'_>) -> Result<Kind, DecodeError> {
+fn kind_of_function(cursor: &mut Cursor<'_>) -> Result<Kind, Refusal> {
     let offset = cursor.offset();
     let text = cursor.text("functype", usize::MAX)?;
-    Kind::from_functype(text).ok_or(DecodeError {
-        what: What::Type {
-            field: "functype",
-            expected: "asyncfunc, asyncgen or context",
-            found: "another text",
-        },
-        offset,
-    })
+    let what =
+        What::Type { field: "functype", expected: "asyncfunc, asyncgen or context", found: "another text" };
+    Kind::from_functype(text.as_str()).ok_or_else(|| refuse(what, offset))
 }
 
-fn cancel_ack<'a>(entries: &mut Entries<'a>, limits: &Limits) -> Result<Message<'a>, DecodeError> {
+fn cancel_ack<'a>(entries: &mut Entries<'a>, limits: &Limits) -> Result<Message<'a>, Refusal> {
     let mut cid = Slot::new("cid");
     let mut pld = Slot::new("pld");
     while let Some((at, key)) = entries.next_field()? {
@@ -161,7 +174,7 @@ fn cancel_ack<'a>(entries: &mut Entries<'a>, limits: &Limits) -> Result<Message<
     Ok(Message::CancelAck { cid, pld: pld.required(entries)? })
 }
 
-fn start<'a>(entries: &mut Entries<'a>, body: &Bytes, limits: &Limits) -> Result<Start<'a>, DecodeError> {
+fn start<'a>(entries: &mut Entries<'a>, body: &Bytes, limits: &Limits) -> Result<Start<'a>, Refusal> {
     let mut cid = Slot::new("cid");
     let mut ns = Slot::new("ns");
     let mut func = Slot::new("func");
@@ -185,6 +198,6 @@ fn start<'a>(entries: &mut Entries<'a>, body: &Bytes, limits: &Limits) -> Result
     let func = func.required(entries)?;
     let kwargs = Kwargs::trusted(body.slice_ref(kwargs.required(entries)?));
     let (uid_name, uid_uuid) = uid.required(entries)?;
-    let pld_spec = pld_spec.optional().unwrap_or(ANY_PLD_SPEC);
+    let pld_spec = pld_spec.optional().unwrap_or(Text::new(ANY_PLD_SPEC));
     Ok(Start { cid, ns, func, kwargs, uid_name, uid_uuid, pld_spec })
 }

@@ -1,9 +1,8 @@
 //! The entries of a message map, in any order.
 
-use super::cursor::{Cursor, Token};
-use super::error::{DecodeError, What};
+use super::cursor::Cursor;
+use super::error::{Refusal, What, refuse};
 use super::message::MsgKind;
-use super::text::wrong_type;
 
 /// The key of the tag.
 pub(super) const TAG: &str = "msg_type";
@@ -20,18 +19,16 @@ pub(super) struct Entries<'a> {
 
 impl<'a> Entries<'a> {
     /// Enters the map at the cursor.
-    pub(super) fn new(mut cursor: Cursor<'a>) -> Result<Self, DecodeError> {
+    #[inline]
+    pub(super) fn new(mut cursor: Cursor<'a>) -> Result<Self, Refusal> {
         let map = cursor.offset();
-        let token = cursor.token()?;
-        let Token::Map(left) = token else {
-            return Err(DecodeError { what: What::NotAMap(token.name()), offset: map });
-        };
+        let left = cursor.map(What::NotAMap)?;
         Ok(Self { cursor, left, map, tagged: false })
     }
 
-    /// The next key and its offset, the tag included.
-    #[inline]
-    pub(super) fn next_key(&mut self) -> Result<Option<(usize, &'a [u8])>, DecodeError> {
+    /// The next key and its offset, the tag included. (W-2, W-20)
+    #[inline(always)]
+    pub(super) fn next_key(&mut self) -> Result<Option<(usize, &'a [u8])>, Refusal> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
         let offset = self.cursor.offset();
@@ -39,43 +36,49 @@ impl<'a> Entries<'a> {
     }
 
     /// The next key other than the tag's, and its offset.
-    #[inline]
-    pub(super) fn next_field(&mut self) -> Result<Option<(usize, &'a [u8])>, DecodeError> {
+    #[inline(always)]
+    pub(super) fn next_field(&mut self) -> Result<Option<(usize, &'a [u8])>, Refusal> {
         while let Some((offset, key)) = self.next_key()? {
             if key != TAG.as_bytes() {
                 return Ok(Some((offset, key)));
             }
             if core::mem::replace(&mut self.tagged, true) {
-                return Err(DecodeError { what: What::Duplicate(TAG), offset });
+                return Err(refuse(What::Duplicate(TAG), offset));
             }
-            self.cursor.token()?;
+            self.cursor.text_bytes(TAG)?;
         }
         Ok(None)
     }
 
-    /// The kind of the message, wherever its tag is. Does not move.
+    /// The kind of the message, wherever its tag is. (W-20)
+    ///
+    /// A tag that comes first is passed; for another one nothing moves.
     #[inline]
-    pub(super) fn kind(&self, levels: usize) -> Result<MsgKind, DecodeError> {
-        let mut entries = self.clone();
-        while let Some((_, key)) = entries.next_key()? {
-            if key == TAG.as_bytes() {
-                return entries.tag();
+    pub(super) fn kind(&mut self, levels: usize) -> Result<MsgKind, Refusal> {
+        let mut ahead = self.clone();
+        while let Some((_, key)) = ahead.next_key()? {
+            if key != TAG.as_bytes() {
+                ahead.cursor.skip(levels)?;
+                continue;
             }
-            entries.cursor.skip(levels)?;
+            let kind = ahead.tag()?;
+            if self.left.saturating_sub(ahead.left) == 1 {
+                *self = Self { tagged: true, ..ahead };
+            }
+            return Ok(kind);
         }
         Err(self.missing(TAG))
     }
 
-    fn tag(&mut self) -> Result<MsgKind, DecodeError> {
+    fn tag(&mut self) -> Result<MsgKind, Refusal> {
         let offset = self.cursor.offset();
-        let token = self.cursor.token()?;
-        let Token::Str(tag) = token else { return Err(wrong_type(TAG, "str", token, offset)) };
-        MsgKind::from_tag(tag).ok_or(DecodeError { what: What::UnknownTag, offset })
+        let tag = self.cursor.text_bytes(TAG)?;
+        MsgKind::from_tag(tag).ok_or_else(|| refuse(What::UnknownTag, offset))
     }
 
     #[cold]
-    fn missing(&self, key: &'static str) -> DecodeError {
-        DecodeError { what: What::Missing(key), offset: self.map }
+    fn missing(&self, key: &'static str) -> Refusal {
+        refuse(What::Missing(key), self.map)
     }
 }
 
@@ -91,19 +94,19 @@ impl<T> Slot<T> {
         Self { key, value: None }
     }
 
-    /// Puts what was read after the key at `offset`.
+    /// Puts what was read after the key at `offset`; a known key may not come twice. (W-23, D35)
     #[inline]
-    pub(super) fn put(&mut self, offset: usize, value: Result<T, DecodeError>) -> Result<(), DecodeError> {
+    pub(super) fn put(&mut self, offset: usize, value: Result<T, Refusal>) -> Result<(), Refusal> {
         if self.value.is_some() {
-            return Err(DecodeError { what: What::Duplicate(self.key), offset });
+            return Err(refuse(What::Duplicate(self.key), offset));
         }
         self.value = Some(value?);
         Ok(())
     }
 
-    /// The value of a key that must be there.
+    /// The value of a key that must be there. (W-22)
     #[inline]
-    pub(super) fn required(self, entries: &Entries<'_>) -> Result<T, DecodeError> {
+    pub(super) fn required(self, entries: &Entries<'_>) -> Result<T, Refusal> {
         self.value.ok_or_else(|| entries.missing(self.key))
     }
 

@@ -1,5 +1,6 @@
 //! What can be wrong with the bytes of one frame.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use super::message::MsgKind;
@@ -15,6 +16,15 @@ pub struct DecodeError {
     /// Offset in the frame body (the length prefix not counted) of the first byte of the value that
     /// breaks the rule: of the key if it is about a key, of the map if a key is missing.
     pub offset: usize,
+}
+
+/// A [`DecodeError`] on its way out: one word, so that what is not refused pays nothing for it.
+pub(crate) type Refusal = Box<DecodeError>;
+
+/// The value, or key, at `offset` breaks a rule.
+#[cold]
+pub(crate) fn refuse(what: What, offset: usize) -> Refusal {
+    Box::new(DecodeError { what, offset })
 }
 
 /// A broken rule of the wire format.

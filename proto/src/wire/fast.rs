@@ -1,44 +1,66 @@
-//! The constant shapes: hot messages with their keys in the order in which the reference writes them.
+//! The constant shapes: dialog messages with their keys in the order in which the reference writes them.
 
-use bytes::Bytes;
-
-use rmp::Marker;
+use bytes::{Buf, Bytes};
 
 use super::cursor::Cursor;
 use super::decode::Limits;
-use super::message::{Kind, Message};
-use crate::payload::Payload;
+use super::heads::{self, UUID};
+use super::message::{Kind, Message, MsgKind, Start};
+use super::text::Text;
+use super::walk::one_value;
+use crate::payload::{Kwargs, Payload};
 
-const STR8: u8 = Marker::Str8.to_u8();
-
-/// Decodes the hot kinds in the reference's order; `None` leaves the body to the general decoder.
+/// The dialog id and the payload of a `Yield` in the reference's order: the message there are most of.
 ///
-/// Never accepts what the general decoder refuses, nor gives another result.
-#[inline(always)]
-pub(super) fn decode<'a>(body: &'a Bytes, limits: &Limits) -> Option<Message<'a>> {
-    let bytes: &'a [u8] = body;
-    if let Some(rest) = bytes.strip_prefix(b"\x83\xa8msg_type\xa5Yield\xa3cid") {
-        let (cid, pld) = payload(body, rest, limits)?;
-        return Some(Message::Yield { cid, pld });
+/// `None` leaves the body to the general decoder. Never accepts what that refuses, nor gives another
+/// result.
+#[inline]
+pub(super) fn item<'a>(body: &'a Bytes, limits: &Limits) -> Option<(Text<'a>, Payload)> {
+    payload(body, heads::YIELD, limits)
+}
+
+/// A `Start` in the reference's order, of which the same is true.
+#[inline]
+pub(super) fn start<'a>(body: &'a Bytes, limits: &Limits) -> Option<Start<'a>> {
+    let cursor = &mut Cursor::new(body.strip_prefix(heads::tag(heads::START))?);
+    let cid = text(cursor, limits.cid)?;
+    let name = |cursor: &mut Cursor<'a>| text(cursor, limits.name);
+    cursor.literal(b"\xa2ns")?;
+    let ns = name(cursor)?;
+    cursor.literal(b"\xa4func")?;
+    let func = name(cursor)?;
+    cursor.literal(b"\xa6kwargs")?;
+    let kwargs = cursor.raw_names("kwargs", limits.field_levels()).ok()?;
+    cursor.literal(b"\xa3uid\x92")?;
+    let (uid_name, uid_uuid) = (name(cursor)?, name(cursor)?);
+    cursor.literal(b"\xa8pld_spec")?;
+    let pld_spec = name(cursor)?;
+    if !cursor.rest().is_empty() {
+        return None;
     }
-    if let Some(rest) = bytes.strip_prefix(b"\x83\xa8msg_type\xa6Return\xa3cid") {
-        let (cid, pld) = payload(body, rest, limits)?;
+    let kwargs = Kwargs::trusted(body.slice_ref(kwargs));
+    Some(Start { cid, ns, func, kwargs, uid_name, uid_uuid, pld_spec })
+}
+
+/// Decodes what else a dialog has in the reference's order, of which the same is true.
+#[inline(never)]
+pub(super) fn other<'a>(body: &'a Bytes, limits: &Limits) -> Option<Message<'a>> {
+    if let Some((cid, pld)) = payload(body, heads::RETURN, limits) {
         return Some(Message::Return { cid, pld });
     }
-    if let Some(rest) = bytes.strip_prefix(b"\x83\xa8msg_type\xa7Started\xa3cid") {
-        let (cid, pld) = payload(body, rest, limits)?;
+    if let Some((cid, pld)) = payload(body, heads::STARTED, limits) {
         return Some(Message::Started { cid, pld });
     }
-    if let Some(rest) = bytes.strip_prefix(b"\x82\xa8msg_type\xa4Stop\xa3cid") {
+    if let Some(rest) = body.strip_prefix(heads::tag(heads::STOP)) {
         let (cid, rest) = cid(rest, limits)?;
         return rest.is_empty().then_some(Message::Stop { cid });
     }
-    if let Some(rest) = bytes.strip_prefix(b"\x83\xa8msg_type\xa8StartAck\xa3cid") {
+    if let Some(rest) = body.strip_prefix(heads::tag(heads::START_ACK)) {
         let (cid, rest) = cid(rest, limits)?;
         let functype = rest.strip_prefix(b"\xa8functype")?;
         return Some(Message::StartAck { cid, functype: function_kind(functype)? });
     }
-    if let Some(rest) = bytes.strip_prefix(b"\x83\xa8msg_type\xa9CancelAck\xa3cid") {
+    if let Some(rest) = body.strip_prefix(heads::tag(heads::CANCEL_ACK)) {
         let (cid, rest) = cid(rest, limits)?;
         let pld = match rest {
             b"\xa3pld\xc3" => true,
@@ -50,29 +72,72 @@ pub(super) fn decode<'a>(body: &'a Bytes, limits: &Limits) -> Option<Message<'a>
     None
 }
 
-/// A dialog id and, as the last value of the body, a payload.
-#[inline(always)]
-fn payload<'a>(body: &'a Bytes, rest: &'a [u8], limits: &Limits) -> Option<(&'a str, Payload)> {
-    let (cid, rest) = cid(rest, limits)?;
-    let pld = rest.strip_prefix(b"\xa3pld")?;
-    let mut cursor = Cursor::new(pld);
-    cursor.skip(limits.field_levels()).ok()?;
+/// A dialog id of the usual form and, as the last value of the body, a payload.
+#[inline]
+fn payload<'a, const N: usize>(
+    body: &'a Bytes,
+    head: &[u8; N],
+    limits: &Limits,
+) -> Option<(Text<'a>, Payload)> {
+    // All lengths up to the payload are known to the compiler.
+    let head = heads::body(head);
+    let (cid_and_key, pld) = body.strip_prefix(head)?.split_first_chunk::<CID_AND_KEY>()?;
+    let cid = cid_and_key.strip_suffix(b"\xa3pld")?;
+    if cid.len() > limits.cid {
+        return None;
+    }
+    let cid = Text::ascii(cid)?;
+    one_value(pld, limits.field_levels()).ok()?;
+    let mut value = body.clone();
+    value.advance(head.len().saturating_add(CID_AND_KEY));
+    Some((cid, Payload::trusted(value)))
+}
+
+const CID_AND_KEY: usize = UUID + 4;
+
+/// A message that carries a payload, its keys in any order but without others, of which the same is true.
+#[inline]
+pub(super) fn shuffled<'a>(body: &'a Bytes, limits: &Limits) -> Option<Message<'a>> {
+    let cursor = &mut Cursor::new(body.strip_prefix(&[0x83])?);
+    let (mut kind, mut cid, mut pld) = (None, None, None);
+    for _ in 0..3 {
+        match cursor.short_text()? {
+            b"msg_type" => kind = MsgKind::from_tag(cursor.short_text()?),
+            b"cid" => cid = text(cursor, limits.cid),
+            b"pld" => pld = cursor.raw(limits.field_levels()).ok(),
+            _ => return None,
+        }
+    }
+    // Three keys filled three places: none of them came twice.
+    let (kind, cid, pld) = (kind?, cid?, pld?);
     if !cursor.rest().is_empty() {
         return None;
     }
-    let start = body.len().saturating_sub(pld.len());
-    Some((cid, Payload::trusted(body.slice(start..))))
+    let pld = Payload::trusted(body.slice_ref(pld));
+    Some(match kind {
+        MsgKind::Yield => Message::Yield { cid, pld },
+        MsgKind::Started => Message::Started { cid, pld },
+        MsgKind::Return => Message::Return { cid, pld },
+        MsgKind::Aid
+        | MsgKind::SpawnSpec
+        | MsgKind::Start
+        | MsgKind::StartAck
+        | MsgKind::Stop
+        | MsgKind::CancelAck
+        | MsgKind::Error => return None,
+    })
 }
 
-#[inline(always)]
-fn cid<'a>(bytes: &'a [u8], limits: &Limits) -> Option<(&'a str, &'a [u8])> {
-    let (len, rest) = match bytes {
-        [STR8, len, rest @ ..] => (usize::from(*len), rest),
-        [head @ 0xa0..=0xbf, rest @ ..] => (usize::from(head & 0x1f), rest),
-        _ => return None,
-    };
-    let (cid, rest) = rest.split_at_checked(len).filter(|_| len <= limits.cid)?;
-    Some((core::str::from_utf8(cid).ok()?, rest))
+/// A dialog id, and what follows it.
+#[inline]
+fn cid<'a>(bytes: &'a [u8], limits: &Limits) -> Option<(Text<'a>, &'a [u8])> {
+    let mut cursor = Cursor::new(bytes);
+    Some((text(&mut cursor, limits.cid)?, cursor.rest()))
+}
+
+#[inline]
+fn text<'a>(cursor: &mut Cursor<'a>, limit: usize) -> Option<Text<'a>> {
+    cursor.short_text().filter(|text| text.len() <= limit).and_then(Text::checked)
 }
 
 fn function_kind(bytes: &[u8]) -> Option<Kind> {

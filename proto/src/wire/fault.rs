@@ -4,21 +4,22 @@ use alloc::sync::Arc;
 
 use bytes::Bytes;
 
-use super::cursor::{Cursor, Token, one_value};
+use super::cursor::{Cursor, Token};
 use super::decode::Limits;
 use super::entries::{Entries, TAG};
 use super::error::{DecodeError, Fault, Rejected};
 use super::message::MsgKind;
-use super::text::checked_text;
+use super::text::{Text, checked_text};
+use super::walk::one_value;
 
 /// Judges a body in which the decoder found `error`.
 ///
 /// A body that is not one well-formed value is refused for that, even where another rule was broken
-/// at an earlier byte.
+/// at an earlier byte. (W-28, W-30 to W-32)
 #[cold]
 pub(super) fn reject(body: &Bytes, limits: &Limits, error: DecodeError) -> Rejected {
     match one_value(body, limits.levels()) {
-        Err(error) => Rejected { error, fault: Fault::Malformed },
+        Err(malformed) => Rejected { error: *malformed, fault: Fault::Malformed },
         Ok(()) => {
             let fault = Address::read(body, limits).and_then(Address::fault);
             Rejected { error, fault: fault.unwrap_or(Fault::NotAMessage) }
@@ -30,7 +31,7 @@ pub(super) fn reject(body: &Bytes, limits: &Limits, error: DecodeError) -> Rejec
 #[derive(Default)]
 struct Address<'a> {
     kind: Option<MsgKind>,
-    cid: Option<&'a str>,
+    cid: Option<Text<'a>>,
     ns: Option<&'a [u8]>,
     func: Option<&'a [u8]>,
 }
@@ -65,7 +66,7 @@ impl<'a> Address<'a> {
         let is_cancel_request = kind == MsgKind::Start
             && self.ns == Some(b"self".as_slice())
             && self.func == Some(b"_cancel_task".as_slice());
-        Some(Fault::Envelope { kind, cid: Arc::from(self.cid?), is_cancel_request })
+        Some(Fault::Envelope { kind, cid: Arc::from(self.cid?.as_str()), is_cancel_request })
     }
 }
 

@@ -13,7 +13,7 @@ pub struct TooLong {
     pub limit: usize,
 }
 
-/// The body length that the first bytes of `input` announce, as soon as all four are there.
+/// The body length that the first bytes of `input` announce, as soon as all four are there. (W-1, W-4)
 ///
 /// # Errors
 ///

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use super::cursor::{Cursor, Token};
 use super::decode::Limits;
 use super::entries::{Entries, Slot};
-use super::error::DecodeError;
+use super::error::Refusal;
+use super::fields::{kept, wrong_type};
 use super::message::{SpawnSpec, WireAddr};
-use super::text::wrong_type;
 use crate::identity::{Era, Identity, Uid};
 use crate::payload::Payload;
 
-pub(super) fn aid(entries: &mut Entries<'_>, limits: &Limits) -> Result<Identity, DecodeError> {
+pub(super) fn aid(entries: &mut Entries<'_>, limits: &Limits) -> Result<Identity, Refusal> {
     let mut name = Slot::new("name");
     let mut uuid = Slot::new("uuid");
     let mut pid = Slot::new("pid");
@@ -32,7 +32,7 @@ pub(super) fn aid(entries: &mut Entries<'_>, limits: &Limits) -> Result<Identity
             _ => cursor.skip(limits.field_levels())?,
         }
     }
-    let uid = Uid::new(name.required(entries)?, uuid.required(entries)?);
+    let uid = Uid::new(name.required(entries)?.as_str(), uuid.required(entries)?.as_str());
     let (pid, is_registrar, is_probe) = (pid.optional(), is_registrar.optional(), is_probe.optional());
     let early = pid.is_none() && is_registrar.is_none() && is_probe.is_none();
     Ok(Identity {
@@ -44,7 +44,7 @@ pub(super) fn aid(entries: &mut Entries<'_>, limits: &Limits) -> Result<Identity
     })
 }
 
-fn process_id(cursor: &mut Cursor<'_>) -> Result<i64, DecodeError> {
+fn process_id(cursor: &mut Cursor<'_>) -> Result<i64, Refusal> {
     let offset = cursor.offset();
     let token = cursor.token()?;
     if let Token::Negative(pid) = token {
@@ -62,7 +62,7 @@ pub(super) fn spawn_spec(
     entries: &mut Entries<'_>,
     body: &Bytes,
     limits: &Limits,
-) -> Result<SpawnSpec, DecodeError> {
+) -> Result<SpawnSpec, Refusal> {
     let levels = limits.field_levels();
     let mut parent_main_data = Slot::new("_parent_main_data");
     let mut runtime_vars = Slot::new("_runtime_vars");
@@ -95,11 +95,15 @@ pub(super) fn spawn_spec(
 }
 
 /// Module names and file paths; paths are bounded as texts, not as names.
-fn modules(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<Vec<(String, String)>, DecodeError> {
+fn modules(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<Vec<(String, String)>, Refusal> {
     let mut modules = Vec::new();
+    let offset = cursor.offset();
+    if let Ok(Token::Map(len)) = cursor.clone().token() {
+        kept(len, "enable_modules", offset)?;
+    }
     cursor.names("enable_modules", |cursor, name| {
         let path = cursor.text("enable_modules", limits.text)?;
-        modules.push((String::from(name), String::from(path)));
+        modules.push((String::from(name.as_str()), String::from(path.as_str())));
         Ok(())
     })?;
     Ok(modules)
@@ -109,7 +113,7 @@ fn addresses(
     cursor: &mut Cursor<'_>,
     field: &'static str,
     limits: &Limits,
-) -> Result<Vec<WireAddr>, DecodeError> {
+) -> Result<Vec<WireAddr>, Refusal> {
     let len = cursor.list(field)?;
     let mut addrs = Vec::new();
     for _ in 0..len {
@@ -118,17 +122,17 @@ fn addresses(
     Ok(addrs)
 }
 
-fn address(cursor: &mut Cursor<'_>, field: &'static str, limits: &Limits) -> Result<WireAddr, DecodeError> {
+fn address(cursor: &mut Cursor<'_>, field: &'static str, limits: &Limits) -> Result<WireAddr, Refusal> {
     let offset = cursor.offset();
     let token = cursor.token()?;
     let Token::Array(2) = token else {
         return Err(wrong_type(field, "a text and a text or port", token, offset));
     };
-    let first = String::from(cursor.text(field, limits.text)?);
+    let first = String::from(cursor.text(field, limits.text)?.as_str());
     let mut second = cursor.clone();
     if let Token::Unsigned(port) = second.token()? {
         *cursor = second;
         return Ok(WireAddr::Tcp(first, port));
     }
-    Ok(WireAddr::Unix(first, String::from(cursor.text(field, limits.text)?)))
+    Ok(WireAddr::Unix(first, String::from(cursor.text(field, limits.text)?.as_str())))
 }

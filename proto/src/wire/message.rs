@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
+use super::text::Text;
 use crate::identity::{Identity, Uid};
 use crate::payload::{Kwargs, Payload};
 
@@ -69,13 +70,14 @@ impl MsgKind {
 
     /// The kind with these bytes as tag.
     pub(crate) fn from_tag(tag: &[u8]) -> Option<Self> {
+        // The most frequent comes first.
         Some(match tag {
+            b"Yield" => Self::Yield,
             b"Aid" => Self::Aid,
             b"SpawnSpec" => Self::SpawnSpec,
             b"Start" => Self::Start,
             b"StartAck" => Self::StartAck,
             b"Started" => Self::Started,
-            b"Yield" => Self::Yield,
             b"Stop" => Self::Stop,
             b"Return" => Self::Return,
             b"CancelAck" => Self::CancelAck,
@@ -138,40 +140,40 @@ pub enum Message<'a> {
     /// See [`MsgKind::StartAck`].
     StartAck {
         /// Dialog id.
-        cid: &'a str,
+        cid: Text<'a>,
         /// Kind of the remote function.
         functype: Kind,
     },
     /// See [`MsgKind::Started`].
     Started {
         /// Dialog id.
-        cid: &'a str,
+        cid: Text<'a>,
         /// First value.
         pld: Payload,
     },
     /// See [`MsgKind::Yield`].
     Yield {
         /// Dialog id.
-        cid: &'a str,
+        cid: Text<'a>,
         /// Item.
         pld: Payload,
     },
     /// See [`MsgKind::Stop`].
     Stop {
         /// Dialog id.
-        cid: &'a str,
+        cid: Text<'a>,
     },
     /// See [`MsgKind::Return`].
     Return {
         /// Dialog id.
-        cid: &'a str,
+        cid: Text<'a>,
         /// Result.
         pld: Payload,
     },
     /// See [`MsgKind::CancelAck`].
     CancelAck {
         /// Dialog id of the request.
-        cid: &'a str,
+        cid: Text<'a>,
         /// Always true in practice.
         pld: bool,
     },
@@ -200,13 +202,13 @@ impl Message<'_> {
     pub fn cid(&self) -> Option<&str> {
         match self {
             Self::Aid(_) | Self::SpawnSpec(_) => None,
-            Self::Start(start) => Some(start.cid),
+            Self::Start(start) => Some(start.cid.as_str()),
             Self::StartAck { cid, .. }
             | Self::Started { cid, .. }
             | Self::Yield { cid, .. }
             | Self::Stop { cid }
             | Self::Return { cid, .. }
-            | Self::CancelAck { cid, .. } => Some(cid),
+            | Self::CancelAck { cid, .. } => Some(cid.as_str()),
             Self::Error(error) => error.cid.as_deref(),
         }
     }
@@ -216,19 +218,19 @@ impl Message<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Start<'a> {
     /// Dialog id, unique among all dialogs of the two actors.
-    pub cid: &'a str,
+    pub cid: Text<'a>,
     /// Module path, or `self` for the runtime.
-    pub ns: &'a str,
+    pub ns: Text<'a>,
     /// Bare function name.
-    pub func: &'a str,
+    pub func: Text<'a>,
     /// Keyword arguments, values unread.
     pub kwargs: Kwargs,
     /// Name half of the caller's uid.
-    pub uid_name: &'a str,
+    pub uid_name: Text<'a>,
     /// Uuid half of the caller's uid.
-    pub uid_uuid: &'a str,
+    pub uid_uuid: Text<'a>,
     /// Always `typing.Any` in practice; receivers ignore it.
-    pub pld_spec: &'a str,
+    pub pld_spec: Text<'a>,
 }
 
 /// `pld_spec` of every `Start` the reference writes, and its default.
@@ -259,6 +261,9 @@ pub struct ErrorMsg {
     pub bad_msg: Option<Payload>,
     /// The offending message as a plain map, unread (`MsgTypeError` only).
     pub bad_msg_as_dict: Option<Payload>,
+    /// Whether something in it was defective or over a limit when it was received, and was replaced, cut
+    /// or left out. Not on the wire. (W-33)
+    pub repaired: bool,
 }
 
 /// `SpawnSpec`: what a spawning parent tells its child process.

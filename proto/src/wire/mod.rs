@@ -8,15 +8,20 @@ mod error;
 mod failure;
 mod fast;
 mod fault;
+mod fields;
 pub mod frame;
 mod handshake;
+mod heads;
 mod message;
+mod names;
 #[cfg(test)]
 mod tests;
 mod text;
+pub(crate) mod walk;
 
 pub use decode::{Limits, decode};
-pub use encode::{encode, encoded_len};
+pub use encode::encode;
 pub use error::{DecodeError, Fault, Rejected, What};
 pub use failure::salvage_error;
 pub use message::{ANY_PLD_SPEC, ErrorMsg, Kind, Message, MsgKind, SpawnSpec, Start, WireAddr};
+pub use text::Text;

@@ -9,10 +9,10 @@ use bytes::{Bytes, BytesMut};
 use quickcheck::{Arbitrary, Gen, QuickCheck, TestResult};
 use rmpv::Value;
 
-use super::cursor::one_value;
 use super::decode::any_order;
 use super::message::{ANY_PLD_SPEC, ErrorMsg, Kind, Message, MsgKind, SpawnSpec, Start, WireAddr};
-use super::{Fault, Limits, What, decode, encode, encoded_len, fast, frame, salvage_error};
+use super::walk::one_value;
+use super::{Fault, Limits, Text, What, decode, encode, fast, frame, salvage_error};
 use crate::identity::{Era, Identity, Uid};
 use crate::payload::{Kwargs, Payload};
 
@@ -22,7 +22,7 @@ fn body(message: &Message<'_>) -> Bytes {
     let mut out = BytesMut::new();
     encode(message, &mut out);
     let frame = out.freeze();
-    assert_eq!(frame::body_len(&frame, usize::MAX), Ok(Some(encoded_len(message))));
+    assert_eq!(frame::body_len(&frame, usize::MAX), Ok(frame.len().checked_sub(frame::PREFIX)));
     frame.slice(frame::PREFIX..)
 }
 
@@ -154,12 +154,46 @@ fn a_duplicate_among_many_names_is_found() {
     assert_eq!(kwargs.value("y"), None);
 }
 
+/// A map of `count` names of three letters each, all different.
+fn many_names(count: u32) -> Vec<u8> {
+    let mut kwargs = vec![0xdf];
+    kwargs.extend_from_slice(&count.to_be_bytes());
+    let letter = |at: u32| b'A' + u8::try_from(at % 52).unwrap();
+    kwargs.extend((0..count).flat_map(|at| [0xa3, letter(at), letter(at / 52), letter(at / 2704), 0xc0]));
+    kwargs
+}
+
 #[test]
-fn more_names_than_are_compared_are_refused() {
-    let mut kwargs = b"\xdf\x00\x01\x00\x01".to_vec();
-    kwargs.extend((0..0x1_0001).flat_map(|_| [0xa0, 0xc0]));
-    let error = Kwargs::new(Bytes::from(kwargs)).unwrap_err();
-    assert_eq!(error.what, What::TooLong { field: "kwargs", len: 0x1_0001, limit: 0x1_0000 });
+fn names_are_limited_by_the_bytes_left_alone() {
+    let count = 100_000;
+    let kwargs = many_names(count);
+    assert_eq!(Kwargs::new(kwargs.clone().into()).unwrap().iter().count(), count as usize);
+    let last = kwargs.len() - 5;
+    for (first, again) in [(5, last), (last - 5, last), (5 + 5 * 50_000, 5 + 5 * 50_001)] {
+        let mut kwargs = kwargs.clone();
+        kwargs.copy_within(first..first + 4, again);
+        let error = Kwargs::new(kwargs.into()).unwrap_err();
+        assert_eq!((error.what, error.offset), (What::DuplicateName { field: "kwargs" }, again));
+    }
+    let mut announced = kwargs;
+    announced[1..5].copy_from_slice(&u32::MAX.to_be_bytes());
+    let left = announced.len() - 5;
+    let error = Kwargs::new(announced.into()).unwrap_err();
+    assert_eq!((error.what, error.offset), (What::Count { declared: u32::MAX as usize, left }, 0));
+}
+
+#[test]
+fn what_is_kept_of_the_handshake_is_limited() {
+    let mut body = b"\x82\xa8msg_type\xa9SpawnSpec\xaeenable_modules".to_vec();
+    let at = body.len();
+    body.extend(many_names(0x1_0001));
+    let what = What::TooLong { field: "enable_modules", len: 0x1_0001, limit: 0x1_0000 };
+    assert_eq!(refused(&body), (what, at, Fault::NotAMessage));
+    body.truncate(at - 15);
+    body.extend_from_slice(b"\xa9reg_addrs\xdd\x00\x01\x00\x01");
+    body.resize(body.len() + 0x1_0001, 0xc0);
+    let what = What::TooLong { field: "reg_addrs", len: 0x1_0001, limit: 0x1_0000 };
+    assert_eq!(refused(&body), (what, at - 5, Fault::NotAMessage));
 }
 
 #[test]
@@ -234,10 +268,28 @@ fn over_long_texts_and_paths_of_an_error_are_cut() {
         ("relay_path", Value::Array((0..100).map(hop).collect())),
     ]);
     let Message::Error(error) = decode(&body, &LIMITS).unwrap() else { panic!("another kind") };
+    assert!(error.repaired);
     assert_eq!(error.message.unwrap().len(), LIMITS.text - 1, "not inside a character");
     assert_eq!(error.tb_str.len(), LIMITS.text);
     let kept: Vec<_> = error.relay_path.iter().map(|uid| uid.name().parse::<usize>().unwrap()).collect();
     assert_eq!(kept, (0..32).chain(68..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_error_is_marked_as_repaired_by_each_cut_alone() {
+    let path = |hops: usize| Value::Array(vec![Value::Array(vec!["a".into(), "b".into()]); hops]);
+    let most = "t".repeat(LIMITS.text);
+    for (key, kept, cut) in [
+        ("message", Value::from(most.as_str()), Value::from(format!("{most}t"))),
+        ("tb_str", Value::from(most.as_str()), Value::from(format!("{most}t"))),
+        ("relay_path", path(LIMITS.relay_path), path(LIMITS.relay_path + 1)),
+    ] {
+        for (value, repaired) in [(kept, false), (cut, true)] {
+            let body = error_with(&[(key, value)]);
+            let Message::Error(error) = decode(&body, &LIMITS).unwrap() else { panic!("another kind") };
+            assert_eq!(error.repaired, repaired, "{key}");
+        }
+    }
 }
 
 #[test]
@@ -273,6 +325,7 @@ fn a_defective_error_is_salvaged() {
     let body: Bytes = whole.iter().map(|byte| if *byte == b'~' { 0xff } else { *byte }).collect();
     assert_eq!(refused(&body).2, about(MsgKind::Error, "c"));
     let error = salvage_error(&body, &LIMITS);
+    assert!(error.repaired);
     assert_eq!(error.src_uid, Uid::new("", ""));
     assert_eq!((error.src_type_str.as_str(), error.boxed_type_str.as_str()), ("<unknown>", "a\u{fffd}b"));
     assert_eq!(error.relay_path, [Uid::new("x", "y")]);
@@ -364,7 +417,8 @@ fn spawn_spec(g: &mut Gen) -> SpawnSpec {
 }
 
 fn error_msg(g: &mut Gen) -> ErrorMsg {
-    let bad = Message::Yield { cid: &text(g), pld: payload(g) };
+    let (bad_cid, pld) = (text(g), payload(g));
+    let bad = Message::Yield { cid: (&bad_cid).into(), pld };
     ErrorMsg {
         src_uid: uid(g),
         src_type_str: text(g),
@@ -377,6 +431,7 @@ fn error_msg(g: &mut Gen) -> ErrorMsg {
         cid: maybe(g, |g| text(g).into()),
         bad_msg: maybe(g, |_| Payload::new(body(&bad)).unwrap()),
         bad_msg_as_dict: maybe(g, names_payload),
+        repaired: false,
     }
 }
 
@@ -386,9 +441,10 @@ struct Written(Bytes);
 
 impl Arbitrary for Written {
     fn arbitrary(g: &mut Gen) -> Self {
-        let (cid, pld) = (&text(g), payload(g));
+        let (cid, pld) = (text(g), payload(g));
+        let cid = Text::from(&cid);
         let texts = [text(g), text(g), text(g), text(g), text(g)];
-        let [ns, func, uid_name, uid_uuid, pld_spec] = texts.each_ref().map(String::as_str);
+        let [ns, func, uid_name, uid_uuid, pld_spec] = texts.each_ref().map(Text::from);
         let kwargs = Kwargs::new(encoded(&names(g))).unwrap();
         let message = match *g.choose(&MsgKind::ALL).unwrap() {
             MsgKind::Aid => Message::Aid(Box::new(identity(g))),
@@ -439,6 +495,14 @@ fn order_and_unknown_keys_do_not_matter() {
     QuickCheck::new().tests(500).quickcheck(property as fn(Written, usize, bool) -> bool);
 }
 
+/// What the readers of constant shapes make of `body`.
+fn constant(body: &Bytes) -> Option<Message<'_>> {
+    fast::item(body, &LIMITS)
+        .map(|(cid, pld)| Message::Yield { cid, pld })
+        .or_else(|| fast::start(body, &LIMITS).map(Message::Start))
+        .or_else(|| fast::other(body, &LIMITS))
+}
+
 #[test]
 fn the_constant_shapes_give_what_any_order_gives() {
     fn property(Written(bytes): Written, at: usize, byte: u8) -> TestResult {
@@ -449,7 +513,7 @@ fn the_constant_shapes_give_what_any_order_gives() {
             bytes[at] = bytes[at].wrapping_add(byte);
         }
         let bytes = Bytes::from(bytes);
-        let Some(message) = fast::decode(&bytes, &LIMITS) else { return TestResult::discard() };
+        let Some(message) = constant(&bytes) else { return TestResult::discard() };
         TestResult::from_bool(any_order(&bytes, &LIMITS).as_ref() == Ok(&message))
     }
     QuickCheck::new()
@@ -459,20 +523,73 @@ fn the_constant_shapes_give_what_any_order_gives() {
 }
 
 #[test]
+fn three_keys_in_any_order_give_what_the_general_decoder_gives() {
+    fn property(
+        Written(bytes): Written,
+        rotation: usize,
+        is_swapped: bool,
+        at: usize,
+        byte: u8,
+    ) -> TestResult {
+        let Value::Map(mut entries) = rmpv::decode::read_value(&mut &bytes[..]).unwrap() else {
+            return TestResult::failed();
+        };
+        let len = entries.len();
+        entries.rotate_left(rotation % len);
+        if is_swapped {
+            entries.swap(0, 1);
+        }
+        let mut other = encoded(&Value::Map(entries)).to_vec();
+        if byte < 128 {
+            let at = at % other.len().min(70);
+            other[at] = other[at].wrapping_add(byte);
+        }
+        let other = Bytes::from(other);
+        let Some(message) = fast::shuffled(&other, &LIMITS) else { return TestResult::discard() };
+        TestResult::from_bool(any_order(&other, &LIMITS).as_ref() == Ok(&message))
+    }
+    QuickCheck::new()
+        .tests(500)
+        .max_tests(20_000)
+        .quickcheck(property as fn(Written, usize, bool, usize, u8) -> TestResult);
+}
+
+#[test]
+fn every_order_of_the_three_keys_is_read() {
+    let keys: [&[u8]; 3] = [b"\xa8msg_type\xa5Yield", b"\xa3cid\xa1c", b"\xa3pld\xc0"];
+    for (first, second, third) in [(0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)] {
+        let body = Bytes::from([b"\x83", keys[first], keys[second], keys[third]].concat());
+        let expected = Message::Yield { cid: "c".into(), pld: Payload::NIL };
+        assert_eq!(decode(&body, &LIMITS).as_ref(), Ok(&expected));
+        let again = Bytes::from([b"\x83", keys[first], keys[second], keys[second]].concat());
+        assert!(decode(&again, &LIMITS).is_err(), "{again:x?}");
+    }
+}
+
+#[test]
 fn hot_messages_take_the_constant_shape() {
-    let cid = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+    let cid = Text::new("aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee");
     let pld = Payload::NIL;
     let mut hot = vec![
         Message::Yield { cid, pld: pld.clone() },
         Message::Return { cid, pld: pld.clone() },
         Message::Started { cid, pld },
         Message::Stop { cid },
+        Message::Start(Start {
+            cid,
+            ns: "n".into(),
+            func: "f".into(),
+            kwargs: Kwargs::new(Bytes::from_static(b"\x81\xa1a\x01")).unwrap(),
+            uid_name: "a".into(),
+            uid_uuid: cid,
+            pld_spec: ANY_PLD_SPEC.into(),
+        }),
         Message::CancelAck { cid, pld: true },
         Message::CancelAck { cid, pld: false },
     ];
     hot.extend(Kind::ALL.map(|functype| Message::StartAck { cid, functype }));
     for message in hot {
-        assert_eq!(fast::decode(&body(&message), &LIMITS).as_ref(), Some(&message));
+        assert_eq!(constant(&body(&message)).as_ref(), Some(&message));
     }
 }
 
@@ -521,7 +638,7 @@ fn payloads_and_arguments_are_checked_when_made() {
     let error = Payload::new(deepest(Payload::MAX_DEPTH + 1).into()).unwrap_err();
     assert_eq!((error.what, error.offset), (What::TooDeep { limit: 511 }, 511));
     let deep = Payload::new(deepest(Payload::MAX_DEPTH).into()).unwrap();
-    let message = Message::Yield { cid: "c", pld: deep };
+    let message = Message::Yield { cid: "c".into(), pld: deep };
     assert_eq!(decode(&body(&message), &LIMITS).as_ref(), Ok(&message), "what may be sent may be received");
     assert_eq!(Kwargs::new(Bytes::from_static(b"\x90")).unwrap_err().what, wrong("kwargs", "map", "array"));
     let kwargs = Kwargs::new(Bytes::from_static(b"\x82\xa1a\x01\xa1b\x92\x02\x03")).unwrap();

@@ -1,150 +1,127 @@
-//! Texts and names of the envelope: UTF-8, within limits, or cut to them.
+//! Texts of the envelope: UTF-8, within limits, or cut to them.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
+use core::fmt;
 
-use super::cursor::{Cursor, Token};
-use super::error::{DecodeError, What};
+use super::error::{Refusal, What, refuse};
+use super::heads::UUID;
 
-/// Most entries of a list or map that are kept or compared.
+/// A text of a message, borrowed from its frame.
 ///
-/// Each costs some ten times its shortest form on the wire; the reference writes a handful.
-const MAX_ENTRIES: usize = 1 << 16;
+/// Its bytes are UTF-8, which was checked when it was made. They are kept as bytes because most are only
+/// compared with others, and a `str` of them costs a second, slower check: [`as_str`](Self::as_str) is
+/// for texts that are to be kept or shown.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<'a>(&'a [u8]);
 
-impl<'a> Cursor<'a> {
-    /// A text of at most `limit` bytes.
+impl<'a> Text<'a> {
+    /// The same text.
+    pub const fn new(text: &'a str) -> Self {
+        Self(text.as_bytes())
+    }
+
+    /// `bytes`, if they are ASCII.
     #[inline]
-    pub(crate) fn text(&mut self, field: &'static str, limit: usize) -> Result<&'a str, DecodeError> {
-        let offset = self.offset();
-        let token = self.token()?;
-        let Token::Str(bytes) = token else { return Err(wrong_type(field, "str", token, offset)) };
-        checked_text(bytes, field, limit, offset)
+    pub(crate) fn ascii(bytes: &'a [u8]) -> Option<Self> {
+        is_ascii(bytes).then_some(Self(bytes))
     }
 
-    /// A text, cut to `limit` bytes.
-    pub(crate) fn cut_text(&mut self, field: &'static str, limit: usize) -> Result<&'a str, DecodeError> {
-        self.text(field, usize::MAX).map(|text| cut(text, limit))
+    /// `bytes`, if they are UTF-8.
+    #[inline]
+    pub(crate) fn checked(bytes: &'a [u8]) -> Option<Self> {
+        Self::ascii(bytes).or_else(|| core::str::from_utf8(bytes).ok().map(Self::new))
     }
 
-    /// A pair of texts of at most `limit` bytes each: name and uuid.
-    pub(crate) fn uid(
-        &mut self,
-        field: &'static str,
-        limit: usize,
-    ) -> Result<(&'a str, &'a str), DecodeError> {
-        let offset = self.offset();
-        let token = self.token()?;
-        let Token::Array(2) = token else {
-            return Err(wrong_type(field, "an array of two texts", token, offset));
-        };
-        Ok((self.text(field, limit)?, self.text(field, limit)?))
+    /// The same text.
+    pub fn as_str(self) -> &'a str {
+        // Never the default, since no other bytes come in.
+        core::str::from_utf8(self.0).unwrap_or_default()
     }
 
-    /// A truth value; no number stands for one.
-    pub(crate) fn boolean(&mut self, field: &'static str) -> Result<bool, DecodeError> {
-        let offset = self.offset();
-        let token = self.token()?;
-        let Token::Bool(value) = token else { return Err(wrong_type(field, "bool", token, offset)) };
-        Ok(value)
-    }
-
-    /// The next value, unless it is nil.
-    pub(crate) fn optional<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<Option<T>, DecodeError> {
-        if self.nil() { Ok(None) } else { read(self).map(Some) }
-    }
-
-    /// The head of an array that is kept.
-    pub(crate) fn list(&mut self, field: &'static str) -> Result<usize, DecodeError> {
-        let offset = self.offset();
-        let token = self.token()?;
-        let Token::Array(len) = token else { return Err(wrong_type(field, "array", token, offset)) };
-        bounded(len, field, offset)
-    }
-
-    /// A map with distinct names as keys. `value` reads each value, the name given.
-    pub(crate) fn names(
-        &mut self,
-        field: &'static str,
-        mut value: impl FnMut(&mut Self, &'a str) -> Result<(), DecodeError>,
-    ) -> Result<(), DecodeError> {
-        let offset = self.offset();
-        let token = self.token()?;
-        let Token::Map(entries) = token else { return Err(wrong_type(field, "map", token, offset)) };
-        let mut seen = Names::default();
-        for _ in 0..bounded(entries, field, offset)? {
-            let offset = self.offset();
-            let bytes = self.key()?;
-            let name = checked_text(bytes, field, usize::MAX, offset)?;
-            seen.insert(name, field, offset)?;
-            value(self, name)?;
-        }
-        seen.finish(field)
-    }
-
-    /// A map with distinct names as keys, values unread and of at most `levels` levels less one.
-    pub(crate) fn raw_names(&mut self, field: &'static str, levels: usize) -> Result<&'a [u8], DecodeError> {
-        let start = self.clone();
-        let inner = levels.saturating_sub(1);
-        self.names(field, |cursor, _| cursor.skip(inner))?;
-        Ok(self.since(&start))
+    /// Its bytes.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
     }
 }
 
-/// Names compared one by one.
-const FEW: usize = 8;
-
-/// Names met so far in one map.
-///
-/// A few are compared one by one as they come; more are sorted at the end.
-#[derive(Default)]
-struct Names<'a> {
-    first: [&'a str; FEW],
-    len: usize,
-    many: Vec<(&'a str, usize)>,
-}
-
-impl<'a> Names<'a> {
-    fn insert(&mut self, name: &'a str, field: &'static str, offset: usize) -> Result<(), DecodeError> {
-        if self.first.iter().take(self.len).any(|earlier| *earlier == name) {
-            return Err(DecodeError { what: What::DuplicateName { field }, offset });
-        }
-        match self.first.get_mut(self.len) {
-            Some(slot) => {
-                *slot = name;
-                self.len = self.len.saturating_add(1);
-            }
-            None => self.many.push((name, offset)),
-        }
-        Ok(())
-    }
-
-    fn finish(mut self, field: &'static str) -> Result<(), DecodeError> {
-        self.many.sort_unstable();
-        let again = self.many.windows(2).filter_map(|pair| match pair {
-            [(earlier, _), (name, offset)] if earlier == name => Some(*offset),
-            _ => None,
-        });
-        match again.min() {
-            Some(offset) => Err(DecodeError { what: What::DuplicateName { field }, offset }),
-            None => Ok(()),
-        }
+impl<'a, T: AsRef<str> + ?Sized> From<&'a T> for Text<'a> {
+    fn from(text: &'a T) -> Self {
+        Self::new(text.as_ref())
     }
 }
 
-/// `bytes` as a text of at most `limit` bytes; errors are about the value at `offset`.
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        *self == **other
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
+    }
+}
+
+/// Whether all bytes are ASCII, told by words: ids and names are short and at any address.
 #[inline]
+fn is_ascii(bytes: &[u8]) -> bool {
+    match <&[u8; UUID]>::try_from(bytes) {
+        Ok(uuid) => is_ascii_by_words(uuid),
+        Err(_) => is_ascii_of_any_length(bytes),
+    }
+}
+
+#[inline(never)]
+fn is_ascii_of_any_length(bytes: &[u8]) -> bool {
+    is_ascii_by_words(bytes)
+}
+
+/// Inlined, so that no loop is left where the length is known.
+#[inline(always)]
+fn is_ascii_by_words(bytes: &[u8]) -> bool {
+    // The last word overlaps the one before it, unless the length is a multiple of its size.
+    let seen = if let Some(last) = bytes.last_chunk() {
+        let mut seen = u128::from_ne_bytes(*last);
+        let mut rest = bytes;
+        while let Some((word, others)) = rest.split_first_chunk() {
+            seen |= u128::from_ne_bytes(*word);
+            rest = others;
+        }
+        seen
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u128::from(u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u128::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last))
+    } else {
+        u128::from(bytes.iter().fold(0, |seen, byte| seen | byte))
+    };
+    seen & 0x8080_8080_8080_8080_8080_8080_8080_8080 == 0
+}
+
+/// `bytes` as a text of at most `limit` bytes; errors are about the value at `offset`. (W-26, W-41)
+#[inline(always)]
 pub(crate) fn checked_text<'a>(
     bytes: &'a [u8],
     field: &'static str,
     limit: usize,
     offset: usize,
-) -> Result<&'a str, DecodeError> {
+) -> Result<Text<'a>, Refusal> {
     if bytes.len() > limit {
-        return Err(DecodeError { what: What::TooLong { field, len: bytes.len(), limit }, offset });
+        return Err(refuse(What::TooLong { field, len: bytes.len(), limit }, offset));
     }
-    core::str::from_utf8(bytes).map_err(|_| DecodeError { what: What::Utf8 { field }, offset })
+    Text::checked(bytes).ok_or_else(|| refuse(What::Utf8 { field }, offset))
 }
 
 /// The longest start of `text` that has at most `limit` bytes and ends between characters.
@@ -162,19 +139,40 @@ pub(crate) fn lossy(bytes: &[u8], limit: usize) -> String {
     String::from(cut(&String::from_utf8_lossy(bytes), limit))
 }
 
-#[cold]
-pub(crate) fn wrong_type(
-    field: &'static str,
-    expected: &'static str,
-    found: Token<'_>,
-    offset: usize,
-) -> DecodeError {
-    DecodeError { what: What::Type { field, expected, found: found.name() }, offset }
-}
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
 
-fn bounded(len: usize, field: &'static str, offset: usize) -> Result<usize, DecodeError> {
-    if len <= MAX_ENTRIES {
-        return Ok(len);
+    use super::*;
+
+    #[test]
+    fn a_text_is_utf8_whatever_its_length_and_wherever_the_odd_byte_stands() {
+        for len in 0..40 {
+            let mut bytes = vec![b'a'; len];
+            assert!(is_ascii(&bytes) && Text::checked(&bytes).is_some(), "{len}");
+            for at in 0..len {
+                bytes[at] = 0xff;
+                assert!(!is_ascii(&bytes), "{at} of {len}");
+                assert_eq!(Text::checked(&bytes), None, "{at} of {len}");
+                bytes[at] = b'a';
+            }
+            for at in 1..len {
+                bytes[at - 1..=at].copy_from_slice("é".as_bytes());
+                let text = Text::checked(&bytes).unwrap();
+                assert_eq!((text.as_str().as_bytes(), text.as_bytes()), (&*bytes, &*bytes));
+                bytes[at - 1..=at].fill(b'a');
+            }
+        }
     }
-    Err(DecodeError { what: What::TooLong { field, len, limit: MAX_ENTRIES }, offset })
+
+    #[test]
+    fn a_text_shows_and_compares_as_its_str() {
+        let text = Text::from("é\n");
+        assert_eq!(
+            (alloc::format!("{text}").as_str(), alloc::format!("{text:?}").as_str()),
+            ("é\n", "\"é\\n\"")
+        );
+        assert!(text == "é\n" && text == *"é\n" && text != "e\n");
+        assert_eq!(Text::from(&String::from("x")), Text::new("x"));
+    }
 }

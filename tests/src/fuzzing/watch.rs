@@ -137,14 +137,15 @@ mod tests {
             cid: Some("c".into()),
             bad_msg: None,
             bad_msg_as_dict: None,
+            repaired: false,
         }))
     }
 
     #[test]
     fn right_frames_pass() {
         watch(&[
-            Message::StartAck { cid: "c", functype: Kind::Context },
-            Message::Started { cid: "c", pld: int(1) },
+            Message::StartAck { cid: "c".into(), functype: Kind::Context },
+            Message::Started { cid: "c".into(), pld: int(1) },
             error("alice", None, "ValueError"),
         ]);
     }
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "after the ending")]
     fn a_frame_after_the_ending_is_noticed() {
-        watch(&[Message::Return { cid: "c", pld: int(1) }, Message::Stop { cid: "c" }]);
+        watch(&[Message::Return { cid: "c".into(), pld: int(1) }, Message::Stop { cid: "c".into() }]);
     }
 
     #[test]

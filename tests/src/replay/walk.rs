@@ -268,7 +268,7 @@ impl<'a> Walk<'a> {
             | Message::Yield { cid, .. }
             | Message::Stop { cid }
             | Message::Return { cid, .. }
-            | Message::CancelAck { cid, .. } => *cid = own,
+            | Message::CancelAck { cid, .. } => *cid = own.into(),
             Message::Error(error) => error.cid = Some(own.clone()),
             Message::Aid(_) | Message::SpawnSpec(_) | Message::Start(_) => return None,
         }

@@ -105,5 +105,6 @@ pub(crate) fn error(cid: &str) -> ErrorMsg {
         cid: Some(cid.into()),
         bad_msg: None,
         bad_msg_as_dict: None,
+        repaired: false,
     }
 }

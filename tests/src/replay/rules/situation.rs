@@ -272,6 +272,7 @@ impl Situation<'_> {
             cid: None,
             bad_msg: None,
             bad_msg_as_dict: None,
+            repaired: false,
         };
         Some(Sent { cid: self.ours?.cid.clone(), body: Body::Error(Box::new(error)) })
     }

@@ -1,0 +1,145 @@
+//! The handles of the bodies that run for a peer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use scipp_proto::Uid;
+use scipp_proto::phase::State;
+
+use crate::convert;
+use crate::dialog::Dialog;
+use crate::error::Error;
+use crate::link::Urgency;
+use crate::portal::Portal;
+use crate::stream::MsgStream;
+
+/// The child's end of a context: what the body of a context endpoint is given.
+///
+/// The dialog ends when the body returns, and with what it returns. Until then every blocking call fails
+/// with [`Error::Cancelled`], [`Error::Remote`] or [`Error::Disconnected`] as soon as the task shall end;
+/// a body returns that error after cleaning up. A body that returns before [`started`](Self::started) is
+/// reported as failed. Dropping the handle does nothing.
+#[derive(Debug)]
+pub struct ChildContext {
+    dialog: Arc<Dialog>,
+}
+
+impl ChildContext {
+    pub(crate) const fn new(dialog: Arc<Dialog>) -> Self {
+        Self { dialog }
+    }
+
+    /// Sends the first value: from now on both ends can stream. Once.
+    ///
+    /// It is written together with what follows at once, at the latest a moment later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conversion`]; the task shall end; or it is called twice.
+    pub fn started<T: Serialize + ?Sized>(&self, first: &T) -> Result<(), Error> {
+        let first = convert::payload(first)?;
+        self.check()?;
+        Ok(self.dialog.act(|conn, id| conn.started(id, first))?)
+    }
+
+    /// Opens the child's end of the stream, once, after [`started`](Self::started).
+    ///
+    /// # Errors
+    ///
+    /// The task shall end, or it is too early or the second time.
+    pub fn open_stream(&self) -> Result<MsgStream<'_>, Error> {
+        self.check()?;
+        MsgStream::open(&self.dialog)
+    }
+
+    /// Whether the task shall end, for bodies that compute for long without a blocking call.
+    ///
+    /// # Errors
+    ///
+    /// What a blocking call would give.
+    pub fn check(&self) -> Result<(), Error> {
+        check(&self.dialog)
+    }
+
+    /// Asks this very task to end, in our own name. Its next blocking call fails.
+    ///
+    /// # Errors
+    ///
+    /// The dialog has ended.
+    pub fn cancel(&self) -> Result<(), Error> {
+        Ok(self.dialog.disturb(|conn, now, id| conn.cancel(now, id))?)
+    }
+
+    /// Who asked the task to end, as far as known.
+    pub fn canceller(&self) -> Option<Uid> {
+        self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
+    }
+
+    /// Where this end of the dialog is.
+    pub fn state(&self) -> Option<State> {
+        self.dialog.look(|dialog| dialog.state())
+    }
+
+    /// The connection this task was requested on: its peer, and dialogs of our own with it.
+    pub fn portal(&self) -> Portal {
+        Portal::new(Arc::clone(&self.dialog.link))
+    }
+
+    /// Limits how long each blocking call on this dialog may take.
+    pub fn set_timeout(&self, timeout: Option<Duration>) {
+        self.dialog.patience.set(timeout);
+    }
+}
+
+/// The child's end of a generator: where its items go.
+///
+/// The dialog ends when the body returns. Dropping the handle does nothing.
+#[derive(Debug)]
+pub struct Yielder {
+    dialog: Arc<Dialog>,
+}
+
+impl Yielder {
+    pub(crate) const fn new(dialog: Arc<Dialog>) -> Self {
+        Self { dialog }
+    }
+
+    /// Sends an item now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conversion`], or the task shall end.
+    pub fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        self.dialog.send(&convert::payload(item)?, Urgency::Now)
+    }
+
+    /// Sends an item together with those that follow: many in one write.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn feed<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        self.dialog.send(&convert::payload(item)?, Urgency::Soon)
+    }
+
+    /// Whether the task shall end.
+    ///
+    /// # Errors
+    ///
+    /// What a blocking call would give.
+    pub fn check(&self) -> Result<(), Error> {
+        check(&self.dialog)
+    }
+
+    /// Limits how long each blocking call on this dialog may take.
+    pub fn set_timeout(&self, timeout: Option<Duration>) {
+        self.dialog.patience.set(timeout);
+    }
+}
+
+fn check(dialog: &Dialog) -> Result<(), Error> {
+    let state = dialog.link.lock();
+    dialog.told_to_end(&state.conn).map_or(Ok(()), Err)
+}

@@ -1,0 +1,217 @@
+//! A connection to a peer.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use scipp_proto::{Call, CloseReason, Counters, Identity, Kind, Outcome, RuntimeEndpoint, Target};
+
+use crate::clock::now;
+use crate::context::{Context, Ending, Items};
+use crate::convert::{self, NoArgs};
+use crate::dialog::{Dialog, into_error};
+use crate::endpoint::Path;
+use crate::error::Error;
+use crate::link::{GRACE, Link};
+
+/// A connection to a peer, for opening dialogs.
+///
+/// Cheap to clone; all clones are the same connection and may be used from any thread. The peer may open
+/// dialogs with us on it at the same time. It is kept alive by threads of its own, whether or not
+/// anybody waits on it.
+///
+/// Dropping the last handle (portal, context, iterator) of a connection that [`Actor`](crate::Actor)
+/// *made* closes it in the background, as [`close`](Self::close) does; a process that ends right after that
+/// may cut it. A connection that was *accepted* belongs to its listener and stays.
+pub struct Portal {
+    link: Arc<Link>,
+    timeout: Option<Duration>,
+}
+
+impl Portal {
+    pub(crate) fn new(link: Arc<Link>) -> Self {
+        link.hold();
+        Self { link, timeout: None }
+    }
+
+    /// The same connection, with a limit on each blocking call of what is opened through this handle.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        let mut portal = self.clone();
+        portal.timeout = Some(timeout);
+        portal
+    }
+
+    /// What the peer says of itself: a claim, not a proof. `None` before the handshake is complete.
+    pub fn peer(&self) -> Option<Identity> {
+        self.link.lock().conn.peer().cloned()
+    }
+
+    /// Calls a function and waits for its result.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none. After [`Error::TimedOut`] the function is cancelled.
+    pub fn call<A, R>(&self, path: Path<'_>, args: &A) -> Result<R, Error>
+    where
+        A: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        match self.open(path, Kind::Function, args)?.outcome()? {
+            Outcome::Returned(Some(value)) => Ok(convert::value(&value)?),
+            outcome => Err(into_error(outcome)),
+        }
+    }
+
+    /// Starts a generator.
+    ///
+    /// # Errors
+    ///
+    /// It could not be asked for. What goes wrong later is an item of the iterator.
+    pub fn iterate<A, T>(&self, path: Path<'_>, args: &A) -> Result<Items<T>, Error>
+    where
+        A: Serialize + ?Sized,
+        T: DeserializeOwned,
+    {
+        Ok(Items::new(self.open(path, Kind::Generator, args)?))
+    }
+
+    /// Runs a context and `body` together: `body` gets the parent's end and the context's first value, and
+    /// this returns when both are over.
+    ///
+    /// If `body` ends well, the remote task is waited for. If `body` fails or panics, the remote task is
+    /// cancelled and waited for, and `body`'s error (or panic) is the result.
+    ///
+    /// # Errors
+    ///
+    /// Of `body`, or why the context could not be opened or did not end well.
+    pub fn open_context<A, F, T, E>(
+        &self,
+        path: Path<'_>,
+        args: &A,
+        body: impl FnOnce(&Context, F) -> Result<T, E>,
+    ) -> Result<(T, Ending), E>
+    where
+        A: Serialize + ?Sized,
+        F: DeserializeOwned,
+        E: From<Error>,
+    {
+        let context = Context::new(self.open(path, Kind::Context, args)?);
+        context.supervise(|context| {
+            let first = context.first().map_err(E::from)?;
+            body(context, first)
+        })
+    }
+
+    /// Opens a context and waits for its first value. Dropping the handle cancels the remote task without
+    /// waiting; prefer [`open_context`](Self::open_context), which waits.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no first value.
+    pub fn start_context<A, F>(&self, path: Path<'_>, args: &A) -> Result<(Context, F), Error>
+    where
+        A: Serialize + ?Sized,
+        F: DeserializeOwned,
+    {
+        let context = Context::new(self.open(path, Kind::Context, args)?);
+        let first = context.first()?;
+        Ok((context, first))
+    }
+
+    /// Asks the peer's runtime for something, a registry for an address, for example.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call). A Python actor that does not know the request dies of it: ask only what the
+    /// peer is known to answer.
+    pub fn request<A, R>(&self, endpoint: RuntimeEndpoint, args: &A) -> Result<R, Error>
+    where
+        A: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        let kwargs = convert::kwargs(args)?;
+        let call = Call { target: Target::Runtime(endpoint), kind: Kind::Function, kwargs };
+        match Dialog::open(&self.link, &call, self.timeout)?.outcome()? {
+            Outcome::Returned(Some(value)) => Ok(convert::value(&value)?),
+            outcome => Err(into_error(outcome)),
+        }
+    }
+
+    /// Cancels the whole actor at the other end, and waits until it says so.
+    ///
+    /// # Errors
+    ///
+    /// Why it did not say so.
+    pub fn cancel_actor(&self) -> Result<(), Error> {
+        self.request::<_, bool>(RuntimeEndpoint::Cancel, &NoArgs {}).map(drop)
+    }
+
+    /// Ends the connection in order: what we opened and what runs here is cancelled, its ends are waited
+    /// for (3 s at most), whole frames are written, then the socket is shut down.
+    pub fn close(&self) -> CloseReason {
+        self.close_within(GRACE)
+    }
+
+    /// As [`close`](Self::close), waiting at most for `grace`.
+    pub fn close_within(&self, grace: Duration) -> CloseReason {
+        self.link.close_and_wait(now().saturating_add(grace))
+    }
+
+    /// Cuts the connection at once. This may cut a frame in half, which kills a Python peer.
+    pub fn abort(&self) {
+        self.link.abort();
+    }
+
+    pub(crate) fn establish(&self) -> Result<(), CloseReason> {
+        self.link.establish()
+    }
+
+    /// Why the connection is over, if it is.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.link.lock().closed.clone()
+    }
+
+    /// Waits until the connection is over.
+    pub fn closed(&self) -> CloseReason {
+        self.link.closed()
+    }
+
+    /// What this connection counted so far.
+    pub fn counters(&self) -> Counters {
+        *self.link.lock().conn.counters()
+    }
+
+    fn open<A: Serialize + ?Sized>(
+        &self,
+        (ns, func): Path<'_>,
+        kind: Kind,
+        args: &A,
+    ) -> Result<Dialog, Error> {
+        let call = Call { target: Target::function(ns, func), kind, kwargs: convert::kwargs(args)? };
+        Dialog::open(&self.link, &call, self.timeout)
+    }
+}
+
+impl Clone for Portal {
+    fn clone(&self) -> Self {
+        let mut portal = Self::new(Arc::clone(&self.link));
+        portal.timeout = self.timeout;
+        portal
+    }
+}
+
+impl Drop for Portal {
+    fn drop(&mut self) {
+        self.link.let_go();
+    }
+}
+
+impl fmt::Debug for Portal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Portal").field("peer", &self.peer()).field("timeout", &self.timeout).finish()
+    }
+}

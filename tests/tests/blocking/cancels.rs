@@ -1,0 +1,229 @@
+//! Cancellation by each side, both, and of whole actors.
+
+use std::sync::Arc;
+use std::thread;
+
+use scipp_blocking::{ChildContext, Ending, Error, NoArgs};
+
+use crate::rig::{Wire, remote, with_server};
+
+const PATH: (&str, &str) = ("app", "task");
+
+/// A child that waits for an item that never comes, and tells how that ended.
+fn waits(
+    told: &Arc<Wire<Error>>,
+) -> impl Fn(ChildContext, NoArgs) -> Result<(), Error> + Send + Sync + use<> {
+    let told = Arc::clone(told);
+    move |ctx, _| {
+        ctx.started(&())?;
+        let error = ctx.open_stream()?.receive::<u32>().unwrap_err();
+        told.tell(error.clone());
+        Err(error)
+    }
+}
+
+#[test]
+fn the_parent_cancels() {
+    let told = Wire::new();
+    with_server(
+        |server| server.context(PATH, waits(&told)),
+        |pair| {
+            let ((), ending) =
+                pair.portal.open_context(PATH, &NoArgs {}, |ctx, (): ()| ctx.cancel()).unwrap();
+            assert_eq!(ending, Ending::Cancelled { confirmed: true });
+            let by = Some(pair.client.identity().uid.clone());
+            assert_eq!(told.hear(), Error::Cancelled { by });
+        },
+    );
+}
+
+#[test]
+fn a_failing_parent_cancels_and_keeps_its_error() {
+    let told = Wire::new();
+    with_server(
+        |server| server.context(PATH, waits(&told)),
+        |pair| {
+            let result =
+                pair.portal.open_context(PATH, &NoArgs {}, |_, (): ()| Err::<(), _>(Error::StreamEnded));
+            assert_eq!(result, Err(Error::StreamEnded));
+            assert!(matches!(told.hear(), Error::Cancelled { .. }));
+        },
+    );
+}
+
+#[test]
+fn dropping_the_handle_cancels() {
+    let told = Wire::new();
+    with_server(
+        |server| server.context(PATH, waits(&told)),
+        |pair| {
+            let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+            drop(ctx);
+            assert!(matches!(told.hear(), Error::Cancelled { .. }));
+        },
+    );
+}
+
+#[test]
+fn the_child_cancels_itself() {
+    let cancels = |ctx: ChildContext, _: NoArgs| {
+        ctx.started(&())?;
+        ctx.cancel()?;
+        ctx.check()
+    };
+    with_server(
+        |server| server.context(PATH, cancels),
+        |pair| {
+            let error = remote(pair.portal.open_context(PATH, &NoArgs {}, |_, (): ()| Ok::<(), Error>(())));
+            assert_eq!(error.msg.boxed_type_str, "ContextCancelled");
+            assert_eq!(error.canceller(), Some(&pair.server.identity().uid));
+        },
+    );
+}
+
+#[test]
+fn cancelling_wakes_a_body_that_waits_in_another_thread() {
+    let woken = |ctx: ChildContext, _: NoArgs| {
+        ctx.started(&())?;
+        let stream = ctx.open_stream()?;
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| stream.receive::<u32>());
+            ctx.cancel()?;
+            waiting.join().unwrap().map(drop)
+        })
+    };
+    with_server(
+        |server| server.context(PATH, woken),
+        |pair| {
+            let error = remote(pair.portal.open_context(PATH, &NoArgs {}, |_, (): ()| Ok::<(), Error>(())));
+            assert_eq!(error.msg.boxed_type_str, "ContextCancelled");
+        },
+    );
+}
+
+#[test]
+fn both_cancel_at_once() {
+    let (ready, go) = (Wire::new(), Wire::new());
+    with_server(
+        |server| {
+            let (ready, go) = (Arc::clone(&ready), Arc::clone(&go));
+            server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
+                ctx.started(&())?;
+                ready.tell(());
+                go.hear();
+                // Which of the two requests counts first is open; that the task ends is not.
+                ctx.cancel()?;
+                ctx.check()
+            })
+        },
+        |pair| {
+            let result = pair.portal.open_context(PATH, &NoArgs {}, |ctx, (): ()| {
+                ready.hear();
+                ctx.cancel()?;
+                go.tell(());
+                Ok::<(), Error>(())
+            });
+            assert_eq!(result, Ok(((), Ending::Cancelled { confirmed: true })));
+        },
+    );
+}
+
+#[test]
+fn a_cancelled_body_that_returns_is_still_cancelled() {
+    let told = Wire::new();
+    with_server(
+        |server| {
+            let told = Arc::clone(&told);
+            server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
+                ctx.started(&())?;
+                told.tell(ctx.open_stream()?.receive::<u32>().unwrap_err());
+                Ok::<u32, Error>(7)
+            })
+        },
+        |pair| {
+            let ((), ending) =
+                pair.portal.open_context(PATH, &NoArgs {}, |ctx, (): ()| ctx.cancel()).unwrap();
+            assert_eq!(ending, Ending::Cancelled { confirmed: true });
+            assert!(matches!(told.hear(), Error::Cancelled { .. }));
+        },
+    );
+}
+
+#[test]
+fn cancelling_an_actor_ends_its_tasks_on_all_connections_and_its_listener() {
+    let told = Wire::new();
+    with_server(
+        |server| server.context(PATH, waits(&told)),
+        |pair| {
+            let other = pair.another();
+            let (bystander, ()) = other.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+            let (own, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+            pair.portal.cancel_actor().unwrap();
+            let by = Some(pair.client.identity().uid.clone());
+            assert_eq!(told.hear(), Error::Cancelled { by: by.clone() });
+            assert_eq!(told.hear(), Error::Cancelled { by: by.clone() });
+            for ctx in [own, bystander] {
+                let error = remote(ctx.wait());
+                assert_eq!(
+                    (error.msg.boxed_type_str.as_str(), error.canceller()),
+                    ("ContextCancelled", by.as_ref())
+                );
+            }
+            other.closed();
+        },
+    );
+}
+
+#[test]
+fn a_timeout_ends_the_wait_and_not_the_dialog() {
+    let told = Wire::new();
+    with_server(
+        |server| server.context(PATH, waits(&told)),
+        |pair| {
+            let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+            ctx.set_timeout(Some(std::time::Duration::from_millis(5)));
+            let stream = ctx.open_stream().unwrap();
+            assert_eq!(stream.receive::<u32>(), Err(Error::TimedOut));
+            assert_eq!(ctx.wait(), Err(Error::TimedOut));
+            ctx.set_timeout(None);
+            ctx.cancel().unwrap();
+            assert_eq!(ctx.wait(), Ok(Ending::Cancelled { confirmed: true }));
+            assert!(matches!(told.hear(), Error::Cancelled { .. }));
+        },
+    );
+}
+
+#[test]
+fn an_actor_that_cancels_itself_says_so() {
+    let told = Wire::new();
+    with_server(
+        |server| server.context(PATH, waits(&told)),
+        |pair| {
+            let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+            pair.server.cancel();
+            let by = Some(pair.server.identity().uid.clone());
+            assert_eq!(told.hear(), Error::Cancelled { by: by.clone() });
+            assert_eq!(remote(ctx.wait()).canceller(), by.as_ref());
+        },
+    );
+}
+
+#[test]
+fn a_call_that_times_out_is_cancelled_and_nothing_else() {
+    let gate = Wire::new();
+    with_server(
+        |server| {
+            let gate = Arc::clone(&gate);
+            let blocked = move |_: NoArgs| Ok::<u32, Error>(gate.hear());
+            server
+                .function(("app", "blocked"), blocked)
+                .function(("app", "free"), |_: NoArgs| Ok::<_, Error>(1))
+        },
+        |pair| {
+            let hasty = pair.portal.with_timeout(std::time::Duration::from_millis(5));
+            assert_eq!(hasty.call::<_, u32>(("app", "blocked"), &NoArgs {}), Err(Error::TimedOut));
+            gate.tell(0);
+            assert_eq!(pair.portal.call::<_, u32>(("app", "free"), &NoArgs {}), Ok(1));
+        },
+    );
+}

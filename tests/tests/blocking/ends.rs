@@ -1,0 +1,162 @@
+//! The end of connections: in order, by loss in each phase, by bad input.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread;
+
+use scipp_blocking::proto::{CloseReason, OpenError};
+use scipp_blocking::{Actor, Address, ChildContext, ConnectError, Error, NoArgs};
+
+use crate::rig::{Wire, with_server};
+
+const PATH: (&str, &str) = ("app", "task");
+
+#[track_caller]
+fn assert_disconnected<T: std::fmt::Debug>(result: Result<T, Error>) {
+    assert!(matches!(result, Err(Error::Disconnected(_))), "{result:?}");
+}
+
+#[test]
+fn a_peer_that_goes_before_it_introduces_itself() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let hanging_up = thread::spawn(move || drop(listener.accept().unwrap()));
+    let refused = Actor::builder("client").build().connect_tcp(addr);
+    assert!(matches!(refused, Err(ConnectError::Handshake(_))), "{refused:?}");
+    hanging_up.join().unwrap();
+}
+
+#[test]
+fn a_peer_that_goes_before_it_answers() {
+    let server = |server: scipp_blocking::ActorBuilder| {
+        server.context(PATH, |ctx: ChildContext, _: NoArgs| {
+            ctx.portal().abort();
+            Ok::<(), Error>(())
+        })
+    };
+    with_server(server, |pair| assert_disconnected(pair.portal.start_context::<_, ()>(PATH, &NoArgs {})));
+}
+
+#[test]
+fn a_peer_that_goes_while_it_streams_or_works() {
+    for in_stream in [true, false] {
+        let go = Wire::new();
+        let server = |server: scipp_blocking::ActorBuilder| {
+            let go = Arc::clone(&go);
+            server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
+                ctx.started(&())?;
+                go.hear();
+                ctx.portal().abort();
+                assert_disconnected(ctx.check());
+                Ok::<(), Error>(())
+            })
+        };
+        with_server(server, |pair| {
+            let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+            let stream = ctx.open_stream().unwrap();
+            go.tell(());
+            if in_stream {
+                assert_disconnected(stream.receive::<u32>());
+                assert_disconnected(stream.send(&1));
+            }
+            assert_disconnected(ctx.wait());
+            assert_ne!(pair.portal.closed(), CloseReason::Local);
+            let late = pair.portal.call::<_, ()>(PATH, &NoArgs {});
+            assert_eq!(late, Err(Error::Open(OpenError::Closed)));
+        });
+    }
+}
+
+#[test]
+fn a_body_learns_that_its_parent_is_gone() {
+    let told = Wire::new();
+    let server = |server: scipp_blocking::ActorBuilder| {
+        let told = Arc::clone(&told);
+        server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
+            ctx.started(&())?;
+            told.tell(ctx.open_stream()?.receive::<u32>());
+            Ok::<(), Error>(())
+        })
+    };
+    with_server(server, |pair| {
+        let (_ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+        pair.portal.abort();
+        assert_disconnected(told.hear());
+    });
+}
+
+#[test]
+fn closing_cancels_what_is_open_and_waits_for_it() {
+    let told = Wire::new();
+    let server = |server: scipp_blocking::ActorBuilder| {
+        let told = Arc::clone(&told);
+        server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
+            ctx.started(&())?;
+            let error = ctx.open_stream()?.receive::<u32>().unwrap_err();
+            told.tell(error.clone());
+            Err::<(), _>(error)
+        })
+    };
+    with_server(server, |pair| {
+        let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+        let back = pair.server.portals().pop().unwrap();
+        assert_eq!(pair.portal.close(), CloseReason::Local);
+        assert!(matches!(told.hear(), Error::Cancelled { .. }));
+        assert_eq!(back.closed(), CloseReason::Eof);
+        assert!(ctx.wait().is_ok_and(|ending| ending.returned::<()>().is_err()));
+    });
+}
+
+#[test]
+fn the_last_handle_closes_the_connection() {
+    with_server(
+        |server| server,
+        |pair| {
+            let portal = pair.another();
+            let known = pair.server.portals();
+            assert_eq!(known.len(), 2);
+            drop(portal.clone());
+            assert_eq!(portal.close_reason(), None);
+            drop(portal);
+            assert_eq!(known[1].closed(), CloseReason::Eof);
+            assert_eq!(known[0].close_reason(), None);
+        },
+    );
+}
+
+/// Sends `bytes` to a server from a stranger, and waits until it hangs up.
+fn assert_hung_up(addr: &Address, bytes: &[u8]) {
+    fn hear_out(mut stranger: impl Read + Write, bytes: &[u8]) {
+        // It may hang up, and reset the connection, before it has read everything.
+        let _hung_up = stranger.write_all(bytes);
+        let _reset = stranger.read_to_end(&mut Vec::new());
+    }
+    match addr {
+        Address::Tcp(addr) => hear_out(TcpStream::connect(addr).unwrap(), bytes),
+        Address::Unix(path) => hear_out(UnixStream::connect(path).unwrap(), bytes),
+        other => panic!("no such transport: {other:?}"),
+    }
+}
+
+#[test]
+fn bad_input_ends_its_connection_and_no_other() {
+    let add = |_: NoArgs| Ok::<u32, Error>(7);
+    with_server(
+        |server| server.function(("app", "seven"), add),
+        |pair| {
+            let addr = pair.listener.local_addr().unwrap();
+            assert_hung_up(&addr, b"GET / HTTP/1.1\r\n\r\n");
+            assert_hung_up(&addr, b"\x01\0\0\0\xc1");
+            assert_hung_up(&addr, b"\0\0\0\0");
+            assert_hung_up(&addr, &[0xff; 100_000]);
+            let other = pair.another();
+            for portal in [&pair.portal, &other] {
+                assert_eq!(portal.call::<_, u32>(("app", "seven"), &NoArgs {}), Ok(7));
+            }
+            other.abort();
+            assert_eq!(pair.portal.call::<_, u32>(("app", "seven"), &NoArgs {}), Ok(7));
+        },
+    );
+}

@@ -1,0 +1,8 @@
+//! The blocking driver over real sockets: two actors in one process.
+
+mod calls;
+mod cancels;
+mod contexts;
+mod ends;
+mod rig;
+mod streams;

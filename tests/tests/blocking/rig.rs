@@ -1,0 +1,118 @@
+//! Two connected actors, over each kind of socket.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use scipp_blocking::proto::RemoteError;
+use scipp_blocking::{Actor, ActorBuilder, Address, Error, Listener, NoArgs, Portal};
+
+/// A client connected to a listening server.
+pub(crate) struct Pair {
+    pub(crate) server: Actor,
+    pub(crate) client: Actor,
+    pub(crate) listener: Listener,
+    /// The client's end.
+    pub(crate) portal: Portal,
+    serving: Option<JoinHandle<()>>,
+    _dir: Option<Dir>,
+}
+
+/// Builds both actors for each kind of socket anew, connects them, and runs `test`.
+pub(crate) fn on_each_transport(build: impl Fn() -> (ActorBuilder, ActorBuilder), test: impl Fn(&Pair)) {
+    for unix in [false, true] {
+        let (server, client) = build();
+        let mut pair = Pair::connect(server.build(), client.build(), unix);
+        test(&pair);
+        pair.portal.close();
+        pair.listener.stop();
+        pair.serving.take().map(JoinHandle::join).transpose().expect("serving ends in order");
+    }
+}
+
+/// As [`on_each_transport`], with a client that serves nothing.
+pub(crate) fn with_server(build: impl Fn(ActorBuilder) -> ActorBuilder, test: impl Fn(&Pair)) {
+    on_each_transport(|| (build(Actor::builder("server")), Actor::builder("client")), test);
+}
+
+impl Pair {
+    fn connect(server: Actor, client: Actor, unix: bool) -> Self {
+        let dir = unix.then(Dir::new);
+        let listener = match &dir {
+            Some(dir) => server.listen_unix(dir.0.join("socket")).unwrap(),
+            None => server.listen_tcp("127.0.0.1:0").unwrap(),
+        };
+        let serving = thread::spawn({
+            let listener = listener.clone();
+            move || listener.serve()
+        });
+        let portal = connect(&client, &listener);
+        Self { server, client, listener, portal, serving: Some(serving), _dir: dir }
+    }
+
+    /// One more connection to the same server.
+    pub(crate) fn another(&self) -> Portal {
+        connect(&self.client, &self.listener)
+    }
+}
+
+fn connect(client: &Actor, listener: &Listener) -> Portal {
+    let portal = match listener.local_addr().unwrap() {
+        Address::Tcp(addr) => client.connect_tcp(addr).unwrap(),
+        Address::Unix(path) => client.connect_unix(path).unwrap(),
+        other => panic!("no such transport: {other:?}"),
+    };
+    // Once it has refused something, the other end has completed its handshake as well.
+    remote(portal.call::<_, ()>(("", ""), &NoArgs {}));
+    portal
+}
+
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new() -> Self {
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        let name = format!("scipp-{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir(&dir).unwrap();
+        Self(dir)
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// What endpoints tell the test, and the test tells them.
+pub(crate) struct Wire<T> {
+    tell: Mutex<Sender<T>>,
+    hear: Mutex<Receiver<T>>,
+}
+
+impl<T> Wire<T> {
+    pub(crate) fn new() -> Arc<Self> {
+        let (tell, hear) = channel();
+        Arc::new(Self { tell: Mutex::new(tell), hear: Mutex::new(hear) })
+    }
+
+    pub(crate) fn tell(&self, value: T) {
+        self.tell.lock().unwrap().send(value).unwrap();
+    }
+
+    pub(crate) fn hear(&self) -> T {
+        self.hear.lock().unwrap().recv().unwrap()
+    }
+}
+
+/// The error of a remote task, which `result` must be.
+#[track_caller]
+pub(crate) fn remote<T: std::fmt::Debug>(result: Result<T, Error>) -> Arc<RemoteError> {
+    match result {
+        Err(Error::Remote(error)) => error,
+        other => panic!("expected a remote error, got {other:?}"),
+    }
+}
