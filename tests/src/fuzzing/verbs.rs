@@ -167,13 +167,17 @@ impl World {
 
     fn send(&mut self, side: Side, id: DialogId, program: &mut Program<'_>) {
         let number = self.known_mut(side, id).map_or(0, |known| known.sent);
+        let has_failed = self.end(side).conn.dialog(id).is_some_and(|view| view.error().is_some());
         let mut result = Ok(());
         self.attempt(side, |conn| {
             result = conn.send(id, numbered(number, program));
             result.clone()
         });
         match result {
-            Ok(()) => self.known_mut(side, id).expect("it was sent").sent += 1,
+            Ok(()) => {
+                assert!(!has_failed, "an item was sent on a failed dialog");
+                self.known_mut(side, id).expect("it was sent").sent += 1;
+            }
             Err(SendError::Full) => {
                 let conn = &self.end(side).conn;
                 assert!(conn.unwritten() >= conn.config().outbox_bytes, "Full with room left");

@@ -185,6 +185,7 @@ impl World {
         for side in Side::BOTH {
             self.drain(side);
         }
+        self.check_agreement();
     }
 
     /// The link breaks; of what was on its way to each end the first bytes still arrive.

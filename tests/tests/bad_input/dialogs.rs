@@ -156,7 +156,7 @@ fn a_defective_error_still_fails_its_dialog() {
         ("tb_str", "x".repeat(70_000).into(), |msg| msg.tb_str.len() <= 64 << 10),
         ("relay_path", Value::Array(vec![uid("x"); 1000]), |msg| msg.relay_path.len() <= 64),
         ("src_uid", 5.into(), |msg| msg.src_type_str == "ValueError"),
-        ("src_type_str", bad_text, |msg| msg.src_type_str.starts_with('K')),
+        ("src_type_str", bad_text, |msg| !msg.src_type_str.is_empty()),
     ];
     for (field, value, is_repaired) in defects {
         for role in [Role::Child, Role::Parent] {
