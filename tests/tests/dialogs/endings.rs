@@ -1,0 +1,157 @@
+//! Endings that nobody asked for: broken rules, lost connections, dropped handles.
+
+use std::time::Duration;
+
+use scipp_conformance::pair::Side::{A, B};
+use scipp_conformance::pair::{Pair, Side};
+use scipp_conformance::script::{call, cid, inject, int, report};
+use scipp_proto::wire::Message;
+use scipp_proto::wire::MsgKind::Start;
+use scipp_proto::{CloseReason, Config, DialogEvent, Event, Failure, Kind, Misuse, Outcome, Take};
+
+use super::{failed_with, pair};
+
+#[test]
+fn errors_keep_their_source_over_hops() {
+    let mut pair = pair();
+    let (parent, child) = pair.open(A, Kind::Context);
+    pair.conn(B).fail(child, report("KeyError")).unwrap();
+    pair.settle();
+    let Some(Outcome::Failed(Failure::Remote(first))) = pair.outcome(A, parent) else { panic!() };
+    let (back, back_child) = pair.open(B, Kind::Context);
+    pair.conn(A).relay(back_child, &first).unwrap();
+    pair.settle();
+    let Some(Outcome::Failed(Failure::Remote(second))) = pair.outcome(B, back) else { panic!() };
+    assert!(second.is_inception());
+    assert_eq!(second.msg.src_type_str, "KeyError");
+    assert_eq!(
+        second.msg.relay_path,
+        [pair.end(B).conn.identity().uid.clone(), pair.end(A).conn.identity().uid.clone()]
+    );
+}
+
+#[test]
+fn a_return_before_started_fails_the_open() {
+    let mut pair = pair();
+    let (parent, child) = pair.open(A, Kind::Context);
+    assert!(matches!(pair.conn(B).finish(child, int(1)), Err(Misuse::OutOfPhase { .. })));
+    let cid = cid(&pair.end(A).conn, parent);
+    inject(&mut pair, A, &Message::Return { cid: (&cid).into(), pld: int(1) });
+    pair.settle();
+    assert!(matches!(pair.outcome(A, parent), Some(Outcome::Failed(Failure::Violation(_)))));
+    assert!(pair.in_flight(B).is_empty());
+}
+
+#[test]
+fn a_broken_rule_fails_one_dialog_only() {
+    let mut pair = pair();
+    let (other, other_child) = pair.open_streaming(A);
+    let (parent, child) = pair.open_streaming(A);
+    let cid = cid(&pair.end(A).conn, parent);
+    inject(&mut pair, B, &Message::Return { cid: (&cid).into(), pld: int(1) });
+    pair.settle();
+    assert!(pair.end(B).conn.dialog(child).unwrap().must_unwind());
+    pair.conn(B).unwound(child).unwrap();
+    pair.settle();
+    assert_eq!(failed_with(pair.outcome(A, parent)), "MessagingError");
+    pair.conn(A).send(other, int(1)).unwrap();
+    pair.settle();
+    assert_eq!(pair.conn(B).take(other_child), Ok(Take::Item(int(1))));
+}
+
+#[test]
+fn a_parent_asks_an_offending_child_to_end_and_sends_no_error() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    let cid = cid(&pair.end(A).conn, parent);
+    inject(&mut pair, A, &Message::Started { cid: (&cid).into(), pld: int(1) });
+    pair.deliver(A, usize::MAX);
+    assert_eq!(pair.in_flight(B), [Start]);
+    pair.settle();
+    pair.conn(B).unwound(child).unwrap();
+    pair.settle();
+    assert!(matches!(pair.outcome(A, parent), Some(Outcome::Failed(Failure::Violation(_)))));
+}
+
+#[test]
+fn losing_the_connection_ends_every_dialog_once() {
+    let mut pair = pair();
+    let ids = [pair.open_streaming(A), pair.open(B, Kind::Function), pair.open(A, Kind::Generator)];
+    for side in Side::BOTH {
+        pair.end_mut(side).events.clear();
+    }
+    pair.cut(false);
+    assert_eq!(pair.outcome(A, ids[0].0), Some(Outcome::Disconnected(CloseReason::Eof)));
+    assert_eq!(pair.outcome(B, ids[0].1), Some(Outcome::Disconnected(CloseReason::Eof)));
+    for side in Side::BOTH {
+        let events = &pair.end(side).events;
+        let ended =
+            events.iter().filter(|e| matches!(e, Event::Dialog { event: DialogEvent::Ended, .. })).count();
+        assert_eq!(ended, 3);
+        assert_eq!(events.back(), Some(&Event::Closed { reason: CloseReason::Eof }));
+        assert!(pair.conn(side).poll_transmit().is_none(), "nothing is sent");
+    }
+}
+
+#[test]
+fn the_end_inside_a_frame_is_reported_as_such() {
+    let mut pair = pair();
+    let now = pair.now();
+    assert_eq!(pair.conn(A).handle_input(now, &[9, 0]), 2);
+    pair.conn(A).handle_eof(now);
+    pair.drain(A);
+    assert_eq!(pair.end(A).conn.close_reason(), Some(&CloseReason::Truncated));
+}
+
+#[test]
+fn a_graceful_close_waits_for_endings_and_for_the_outbox() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    let now = pair.now();
+    pair.conn(A).close(now, now.saturating_add(Duration::from_secs(5)));
+    pair.settle();
+    assert!(!pair.end(A).conn.is_closed());
+    assert_eq!(pair.conn(B).open(now, &call(Kind::Function)).map(|_| ()), Ok(()));
+    pair.settle();
+    pair.conn(B).unwound(child).unwrap();
+    pair.settle();
+    assert!(matches!(pair.outcome(A, parent), Some(Outcome::Cancelled { confirmed: true, .. })));
+    assert_eq!(pair.end(A).conn.close_reason(), Some(&CloseReason::Local));
+}
+
+#[test]
+fn the_namespace_of_the_runtime_is_not_for_functions() {
+    let mut pair = pair();
+    let now = pair.now();
+    let target = scipp_proto::Target::function("self", "cancel_soon");
+    let opened = pair.conn(A).open(now, &scipp_proto::Call { target, ..call(Kind::Function) });
+    assert_eq!(opened, Err(scipp_proto::OpenError::RuntimeName));
+    pair.drain(A);
+    assert!(pair.in_flight(B).is_empty());
+}
+
+#[test]
+fn a_peer_that_makes_us_answer_and_does_not_read_is_let_go() {
+    let mut config = Config::default();
+    (config.outbox_bytes, config.max_owed) = (1000, 10);
+    let mut pair = Pair::established(config);
+    let now = pair.now();
+    for n in 0..100 {
+        let Ok(parent) = pair.conn(A).open(now, &call(Kind::Function)) else { break };
+        let cid = cid(&pair.end(A).conn, parent);
+        let sent = pair.conn(A).poll_transmit().unwrap();
+        let _ = pair.conn(B).handle_input(now, &sent);
+        while let Some(event) = pair.conn(B).poll_event() {
+            let Event::Opened { id, .. } = event else { continue };
+            pair.conn(B).accept(id, Kind::Function).unwrap();
+            pair.conn(B).finish(id, int(0)).unwrap();
+            pair.conn(B).release(now, id);
+        }
+        assert!(n < 50, "{cid}");
+        if pair.end(B).conn.is_closed() {
+            break;
+        }
+    }
+    let reason = pair.end(B).conn.close_reason();
+    assert_eq!(reason, Some(&CloseReason::Limit(scipp_proto::LimitKind::Owed)));
+}

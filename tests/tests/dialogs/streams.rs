@@ -1,0 +1,197 @@
+//! Streams: windows, overruns, and what a reader sees at the end.
+
+use scipp_conformance::pair::Side::{A, B};
+use scipp_conformance::script::{int, report};
+use scipp_proto::wire::MsgKind::{Error, Return, Start};
+use scipp_proto::{Config, Kind, Misuse, Outcome, OverrunPolicy, SendError, Take};
+
+use super::{failed_with, pair};
+
+#[test]
+fn a_context_streams_both_ways_and_returns() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    assert_eq!(pair.conn(A).take_first(parent), Some(int(0)));
+    pair.conn(A).send(parent, int(1)).unwrap();
+    pair.settle();
+    assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(1))));
+    pair.conn(B).send(child, int(2)).unwrap();
+    pair.settle();
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(int(2))));
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::Pending));
+    pair.conn(A).stop(parent).unwrap();
+    pair.settle();
+    assert_eq!(pair.conn(B).take(child), Ok(Take::End));
+    pair.conn(B).finish(child, int(9)).unwrap();
+    pair.drain(B);
+    assert_eq!(pair.in_flight(A), [Return], "the parent's Stop is never answered");
+    pair.settle();
+    assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(9)))));
+}
+
+#[test]
+fn unread_items_come_before_the_end_and_after_an_error() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    pair.conn(B).send(child, int(1)).unwrap();
+    pair.conn(B).finish(child, int(9)).unwrap();
+    pair.settle();
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(int(1))));
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::End));
+
+    let (parent, child) = pair.open_streaming(A);
+    pair.conn(B).send(child, int(1)).unwrap();
+    pair.conn(B).fail(child, report("KeyError")).unwrap();
+    pair.settle();
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::Failed));
+    assert_eq!(pair.end(A).conn.dialog(parent).unwrap().unread(), 1);
+    assert_eq!(pair.conn(A).take_unread(parent), Some(int(1)));
+    assert_eq!(pair.conn(A).take_unread(parent), None);
+}
+
+#[test]
+fn an_overrun_is_told_once_and_fails_the_sender() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    for n in 0..80 {
+        pair.conn(A).send(parent, int(n)).unwrap();
+    }
+    pair.drain(A);
+    pair.deliver(B, usize::MAX);
+    assert_eq!(pair.in_flight(A), [Error], "one notice, not sixteen");
+    assert_eq!(pair.end(B).conn.dialog(child).unwrap().unread(), 64);
+    assert_eq!(pair.end(B).conn.dialog(child).unwrap().dropped(), 16);
+    pair.deliver(A, usize::MAX);
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::Failed));
+    assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Failed));
+    assert_eq!(pair.outcome(A, parent), None, "a notice is not an ending");
+    assert_eq!(pair.in_flight(B), [Start], "the one cancel request");
+    pair.settle();
+    pair.conn(B).unwound(child).unwrap();
+    pair.settle();
+    assert_eq!(failed_with(pair.outcome(A, parent)), "StreamOverrun");
+}
+
+#[test]
+fn exactly_the_window_is_no_overrun() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    for n in 0..64 {
+        pair.conn(A).send(parent, int(n)).unwrap();
+    }
+    pair.conn(A).stop(parent).unwrap();
+    pair.settle();
+    for n in 0..64 {
+        assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(n))));
+    }
+    assert_eq!(pair.conn(B).take(child), Ok(Take::End), "Stop is not subject to the window");
+}
+
+#[test]
+fn a_child_that_overran_its_parent_fails_with_a_relayed_error() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    for n in 0..65 {
+        pair.conn(B).send(child, int(n)).unwrap();
+    }
+    pair.settle();
+    assert!(pair.end(B).conn.dialog(child).unwrap().must_unwind());
+    pair.conn(B).finish(child, int(1)).unwrap();
+    pair.drain(B);
+    assert_eq!(pair.in_flight(A), [Error], "never a Return after a notice, and no Stop");
+    pair.settle();
+    assert_eq!(failed_with(pair.outcome(A, parent)), "RemoteActorError");
+}
+
+#[test]
+fn a_paused_connection_is_not_read_until_there_is_room() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    pair.conn(B).set_inbox(child, 2, OverrunPolicy::Pause).unwrap();
+    for n in 0..3 {
+        pair.conn(A).send(parent, int(n)).unwrap();
+    }
+    pair.settle();
+    assert!(!pair.end(B).conn.wants_input());
+    assert_eq!(pair.end(B).conn.dialog(child).unwrap().unread(), 3, "what was received is kept");
+    for n in 0..2 {
+        assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(n))));
+    }
+    assert!(pair.end(B).conn.wants_input());
+    pair.conn(A).send(parent, int(3)).unwrap();
+    pair.settle();
+    assert!(!pair.end(B).conn.wants_input());
+    pair.advance(Config::default().max_pause);
+    assert!(pair.end(B).conn.wants_input(), "a pause has an end");
+}
+
+#[test]
+fn one_stream_per_dialog() {
+    let mut pair = pair();
+    let (parent, child) = pair.open(A, Kind::Context);
+    assert!(matches!(pair.conn(B).open_stream(child), Err(Misuse::OutOfPhase { .. })), "before started");
+    pair.conn(B).started(child, int(0)).unwrap();
+    assert!(matches!(pair.conn(B).started(child, int(0)), Err(Misuse::OutOfPhase { .. })), "twice");
+    pair.settle();
+    pair.conn(A).open_stream(parent).unwrap();
+    assert_eq!(pair.conn(A).open_stream(parent), Err(Misuse::SecondStream));
+    pair.conn(A).stop(parent).unwrap();
+    assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Ended));
+}
+
+#[test]
+fn a_cut_stream_is_not_taken_for_a_whole_one() {
+    for stopped in [false, true] {
+        let mut pair = pair();
+        let (parent, child) = pair.open_streaming(A);
+        pair.conn(B).send(child, int(1)).unwrap();
+        if stopped {
+            pair.conn(B).stop(child).unwrap();
+        }
+        pair.settle();
+        pair.cut(true);
+        assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(int(1))));
+        assert_eq!(pair.conn(A).take(parent), Ok(if stopped { Take::End } else { Take::Failed }));
+    }
+}
+
+#[test]
+fn a_stream_that_ended_before_it_was_opened_can_still_be_read() {
+    let mut pair = pair();
+    let (parent, child) = pair.open(A, Kind::Context);
+    pair.conn(B).started(child, int(0)).unwrap();
+    pair.conn(B).open_stream(child).unwrap();
+    pair.conn(B).send(child, int(1)).unwrap();
+    pair.conn(B).finish(child, int(2)).unwrap();
+    pair.settle();
+    pair.conn(A).open_stream(parent).unwrap();
+    assert_eq!(pair.conn(A).open_stream(parent), Err(Misuse::SecondStream));
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(int(1))));
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::End));
+}
+
+#[test]
+fn sending_on_a_dialog_that_failed_says_so() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    pair.conn(B).fail(child, report("KeyError")).unwrap();
+    pair.settle();
+    assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Failed));
+    assert_eq!(pair.conn(B).send(child, int(1)), Err(SendError::Ended), "our own failure is no news");
+}
+
+#[test]
+fn the_oldest_items_are_dropped_without_losing_count() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    pair.conn(B).set_inbox(child, 2, OverrunPolicy::DropOldest).unwrap();
+    for n in 0..100 {
+        pair.conn(A).send(parent, int(n)).unwrap();
+    }
+    pair.settle();
+    let view = pair.end(B).conn.dialog(child).unwrap();
+    assert_eq!((view.unread(), view.dropped()), (2, 98));
+    assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(98))));
+    assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(99))));
+    assert_eq!(pair.outcome(A, parent), None, "nothing was sent about it");
+}
