@@ -19,7 +19,7 @@ const SEED: u128 = 7;
 
 /// Feeds `input` to one connection, in one piece and in the pieces that it says itself.
 ///
-/// Byte 0 is the [`Mode`], byte 1 the number of lengths that follow; the rest is the stream, cut into
+/// Byte 0 is the mode, byte 1 the number of lengths that follow; the rest is the stream, cut into
 /// pieces of these lengths in turn (single bytes if there are none).
 ///
 /// # Panics
