@@ -7,16 +7,8 @@ use std::collections::BTreeSet;
 use scipp_conformance::parallel::on_all;
 use scipp_conformance::replay::report::Report;
 use scipp_conformance::replay::rules;
-use scipp_conformance::transcript::{Directory, Transcript};
+use scipp_conformance::transcript::Directory;
 use scipp_proto::Config;
-
-fn replay(transcripts: &[Transcript], config: &Config) -> Report {
-    let mut total = Report::default();
-    on_all(transcripts, |transcript| Report::of(transcript, config))
-        .into_iter()
-        .for_each(|one| total.merge(one));
-    total
-}
 
 #[test]
 fn every_recorded_connection_is_explained() {
@@ -29,7 +21,7 @@ fn every_recorded_connection_is_explained() {
     // The reference differs least from itself: how much of it is exact has a lower bound.
     for (name, config, least) in [("reference", Config::reference(), 90), ("default", Config::default(), 85)]
     {
-        let report = replay(&transcripts, &config);
+        let report = Report::of_all(&transcripts, &config);
         print!("{name} pass: {report}");
         assert!(report.unexplained.is_empty(), "{name} pass:\n{}", report.unexplained.join("\n"));
         assert_eq!(report.files, directory.entries().len(), "every file of the index was played");

@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 
 use scipp_conformance::parallel::on_all;
 use scipp_conformance::replay::corrupt::{Corruption, corrupted, excuse, places};
-use scipp_conformance::replay::search::play;
+use scipp_conformance::replay::search::{Effort, play};
 use scipp_conformance::replay::seat::seats;
 use scipp_conformance::transcript::{Directory, Transcript};
 use scipp_proto::Config;
-
-/// Ways tried with one number of rules: what has no explanation near by has none.
-const PATIENCE: usize = 200;
 
 /// What came of one corruption.
 struct Trial {
@@ -24,13 +21,13 @@ fn trials(transcript: &Transcript) -> Vec<Trial> {
     let config = Config::reference();
     let mut trials = Vec::new();
     for seat in seats(transcript) {
-        let found = play(&seat, &config, None).expect("the true recording is explained");
+        let found = play(&seat, &config, Effort::Whole).expect("the true recording is explained");
         for corruption in Corruption::ALL {
             for place in places(&seat, corruption) {
                 let Some(wrong) = corrupted(&seat, corruption, &place) else { continue };
                 trials.push(Trial {
                     corruption,
-                    is_noticed: play(&wrong, &config, Some(PATIENCE)).is_err(),
+                    is_noticed: play(&wrong, &config, Effort::Hasty).is_err(),
                     excuse: excuse(&seat, &found, corruption, &place),
                     place: format!("{} connection {} as {}, n {}", seat.file, seat.conn, seat.label, place.n),
                 });

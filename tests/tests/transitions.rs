@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use scipp_conformance::pair::{Pair, Side};
+use scipp_conformance::replay::report::Report;
 use scipp_conformance::script::{call, cid, inject, int};
 use scipp_conformance::tally::Tally;
+use scipp_conformance::transcript::Directory;
 use scipp_proto::phase::{Phase, Role, Signal, Verdict, step};
 use scipp_proto::tables::{self, Row};
 use scipp_proto::wire::{ErrorMsg, Message};
@@ -182,6 +184,16 @@ fn scripted(row: &Row) -> u64 {
     1
 }
 
+/// What arrived in the committed recordings, played at both ends.
+fn recorded() -> Tally {
+    let directory = Directory::committed().unwrap();
+    let transcripts: Vec<_> =
+        directory.entries().iter().map(|entry| directory.load(entry).unwrap()).collect();
+    let report = Report::of_all(&transcripts, &Config::reference());
+    assert!(report.unexplained.is_empty(), "{}", report.unexplained.join("\n"));
+    report.tally
+}
+
 fn why_never(row: &Row) -> &'static str {
     if row.signal == Signal::Void {
         return "a Return here is legal";
@@ -193,12 +205,15 @@ fn print() -> String {
     let mut text = String::from(
         "# Generated from proto/src/phase.rs; see tests/tests/transitions.rs.\n\n\
          # Moves of a dialog. Not listed: illegal moves, and ended phases, where every move crosses.\n\
+         # At the end of a line: how often a test script and the recordings in spec/vectors took it.\n\
          # kind     phase                 from    signal               to\n",
     );
+    let recorded = recorded();
     for row in tables::rows() {
-        let note = match scripted(&row) {
-            0 => format!("never: {}", why_never(&row)),
-            count => format!("scripted {count}"),
+        let note = match (recorded.of(&row), scripted(&row)) {
+            (0, 0) => format!("never: {}", why_never(&row)),
+            (0, scripted) => format!("scripted {scripted}"),
+            (recorded, scripted) => format!("scripted {scripted}, recorded {recorded}"),
         };
         let _ = writeln!(text, "{:<87} | {note}", row.text());
     }

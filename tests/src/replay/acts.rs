@@ -39,9 +39,16 @@ impl Walk<'_> {
         if verb == Verb::Called && own.act.is_none() && !seat.ran(&own.sent) {
             self.derived += 1;
         }
+        let rules = self.used.len();
         self.settle()?;
         if self.matched > index {
-            return Ok(());
+            // Where a rule replaced the frame, the outcome is another one on purpose.
+            let is_exact = self.used.len() == rules;
+            return if is_exact {
+                self.outcome_fits_own(&own.sent).map_err(|what| self.differs(what))
+            } else {
+                Ok(())
+            };
         }
         self.skip(index, "the core does not send it")
     }

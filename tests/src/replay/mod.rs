@@ -10,6 +10,7 @@ mod account;
 mod acts;
 pub mod corrupt;
 mod lines;
+mod outcome;
 pub mod report;
 pub mod rules;
 pub mod search;

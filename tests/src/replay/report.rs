@@ -5,10 +5,11 @@ use std::fmt;
 
 use scipp_proto::Config;
 
-use super::search::{play, retrace};
+use super::search::{Effort, play, retrace};
 use super::seat::{Seat, seats};
 use super::sent::Sent;
 use super::walk::{Difference, Walk};
+use crate::parallel::on_all;
 use crate::tally::Tally;
 use crate::transcript::{Line, Transcript};
 
@@ -58,12 +59,20 @@ pub struct Report {
 }
 
 impl Report {
+    /// What playing every end of all these recordings finds.
+    pub fn of_all(transcripts: &[Transcript], config: &Config) -> Self {
+        let mut total = Self::default();
+        let reports = on_all(transcripts, |transcript| Self::of(transcript, config));
+        reports.into_iter().for_each(|report| total.merge(report));
+        total
+    }
+
     /// What playing every end of one recording finds.
     pub fn of(transcript: &Transcript, config: &Config) -> Self {
         let frames = transcript.lines.iter().filter(|line| matches!(line, Line::Frame(_))).count();
         let mut report = Self { files: 1, frames, ..Self::default() };
         for seat in seats(transcript) {
-            match play(&seat, config, None) {
+            match play(&seat, config, Effort::Whole) {
                 Ok(walk) => report.note(&seat, config, &walk),
                 Err(difference) => report.note_difference(&seat, difference),
             }

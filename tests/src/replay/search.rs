@@ -17,15 +17,34 @@ use crate::tally::Tally;
 /// Steps tried in vain with one number of rules before another rule is allowed.
 const PATIENCE: usize = 4_000;
 
+/// Steps of a recording that is searched as a whole even in haste.
+const SHORT: usize = 400;
+/// Steps before a difference that are searched in haste.
+const NEAR: usize = 64;
+
+/// How hard to look for an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// Schedules of the whole recording.
+    Whole,
+    /// Of a long recording only those that part from taking everything at once near the difference.
+    Hasty,
+}
+
 /// Plays one end to the end of its recording.
 ///
 /// # Errors
 ///
 /// The difference that was met latest, if no schedule and no rules explain them all.
-pub fn play<'a>(seat: &'a Seat, config: &Config, patience: Option<usize>) -> Result<Walk<'a>, Difference> {
+pub fn play<'a>(seat: &'a Seat, config: &Config, effort: Effort) -> Result<Walk<'a>, Difference> {
     let start = Walk::new(seat, config.clone());
-    at_once(start.clone())
-        .or_else(|difference| Search::new(start, difference, patience.unwrap_or(PATIENCE)).run())
+    let mut recent = [start.clone(), start.clone()];
+    at_once(start.clone(), &mut recent).or_else(|difference| {
+        let [near, _] = recent;
+        let from = if effort == Effort::Hasty && seat.steps.len() > SHORT { near } else { start };
+        let patience = if effort == Effort::Hasty { PATIENCE / 40 } else { PATIENCE };
+        Search::new(from, difference, patience).run()
+    })
 }
 
 /// Goes the way of `found` once more and counts the moves that arrived on it.
@@ -49,10 +68,15 @@ pub fn retrace(seat: &Seat, config: &Config, found: &Walk<'_>) -> Result<Tally, 
     }
 }
 
-/// Takes every arrival as soon as it was written.
-fn at_once(mut walk: Walk<'_>) -> Result<Walk<'_>, Difference> {
+/// Takes every arrival as soon as it was written. `recent` are two walks on that way, the first of them
+/// [`NEAR`] to twice as many steps behind.
+fn at_once<'a>(mut walk: Walk<'a>, recent: &mut [Walk<'a>; 2]) -> Result<Walk<'a>, Difference> {
     walk.settle()?;
     loop {
+        if walk.at >= recent[1].at + NEAR {
+            recent.swap(0, 1);
+            recent[1] = walk.clone();
+        }
         while walk.has_pending() && !(walk.step().is_none() && walk.left_the_loop()) {
             walk.take_arrival()?;
         }

@@ -347,6 +347,13 @@ impl Seat {
         })
     }
 
+    /// Whether this frame of the peer tells us that we send too fast.
+    pub fn is_notice_to_us(&self, sent: &Sent) -> bool {
+        sent.error().is_some_and(|error| {
+            error.boxed_type_str == "StreamOverrun" && error.sender.as_ref() == Some(&self.identity.uid)
+        })
+    }
+
     fn insert_acts(&mut self, unclaimed: Vec<(usize, Arc<Act>)>) {
         let steps = std::mem::take(&mut self.steps);
         let mut unclaimed = unclaimed.into_iter().peekable();

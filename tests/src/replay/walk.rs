@@ -1,10 +1,11 @@
 //! A core on its way through one end of a recorded connection.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use foldhash::quality::FixedState;
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{self, Kind, Message};
 use scipp_proto::{CloseReason, Config, Connection, DialogId, DialogRef, Event, Instant, Kwargs};
@@ -133,7 +134,7 @@ impl<'a> Walk<'a> {
 
     /// Everything that decides how the way goes on.
     pub fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = FixedState::with_seed(0).build_hasher();
         (self.at, self.taken, self.matched, self.closed.is_some()).hash(&mut hasher);
         self.core.hash_state(&mut hasher);
         for dialog in self.dialogs.values() {
@@ -160,6 +161,11 @@ impl<'a> Walk<'a> {
     /// The dialog with this recorded id.
     pub fn facts(&mut self, cid: &Arc<str>) -> Option<&mut Facts> {
         self.dialogs.get_mut(cid).map(|dialog| &mut dialog.facts)
+    }
+
+    /// What went over the wire in the dialog with this recorded id.
+    pub fn facts_of(&self, cid: &Arc<str>) -> Facts {
+        self.dialogs.get(cid).map(|dialog| dialog.facts).unwrap_or_default()
     }
 
     /// The core's view of the dialog with this recorded id.
@@ -199,6 +205,8 @@ impl<'a> Walk<'a> {
         self.schedule.push(self.at);
         match &arrival.what {
             Arrival::Frame(bytes, sent) => {
+                let cid = sent.as_ref().and_then(|sent| sent.cid.as_ref());
+                let before = cid.map(|cid| self.facts_of(cid)).unwrap_or_default();
                 if let Some(sent) = sent {
                     self.note_arrival(sent);
                 }
@@ -208,6 +216,10 @@ impl<'a> Walk<'a> {
                     tally.observe(&self.core, &bytes.slice(wire::frame::PREFIX..));
                 }
                 self.feed(bytes)?;
+                self.settle()?;
+                if let Some(sent) = sent {
+                    self.outcome_fits_arrival(sent, before).map_err(|what| self.differs(what))?;
+                }
             }
             Arrival::Eof => self.core.handle_eof(NOW),
             Arrival::Reset => self.core.handle_reset(NOW),
@@ -237,9 +249,7 @@ impl<'a> Walk<'a> {
         }
         let Some(cid) = &sent.cid else { return };
         let Some(plan) = self.seat.dialogs.get(cid) else { return };
-        let is_notice = sent.error().is_some_and(|error| {
-            error.boxed_type_str == "StreamOverrun" && error.sender.as_ref() == Some(&self.seat.identity.uid)
-        });
+        let is_notice = self.seat.is_notice_to_us(sent);
         let Some(facts) = self.facts(cid) else { return };
         match sent.body {
             Body::Started(_) => facts.started = true,

@@ -68,7 +68,16 @@ impl Directory {
         if beside.join("index.json").is_file() {
             return Self::open(&beside);
         }
-        Self::open(&repository.join("spec/vectors"))
+        Self::committed()
+    }
+
+    /// The representative recordings inside the repository.
+    ///
+    /// # Errors
+    ///
+    /// If there is no readable `index.json`.
+    pub fn committed() -> Result<Self, LoadError> {
+        Self::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors"))
     }
 
     /// The recordings under `root`.

@@ -1,10 +1,9 @@
 //! Differences in what is sent.
 
 use scipp_proto::wire::MsgKind;
-use scipp_proto::{CloseReason, PeerViolation, RuntimeEndpoint};
+use scipp_proto::{CloseReason, PeerViolation};
 
 use super::{Instead, Recorded, Rule};
-use crate::replay::sent::RUNTIME;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -61,19 +60,21 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "D11",
         when: "a runtime method that does not exist was asked for",
-        holds: |s| {
-            s.is_child()
-                && s.opening().is_some_and(|opening| {
-                    opening.ns == RUNTIME && RuntimeEndpoint::from_name(&opening.func).is_none()
-                })
-        },
+        holds: |s| s.is_child() && s.is_unknown_method(),
         recorded: Recorded::Nothing,
         instead: Instead::This(|s| s.error("AttributeError")),
     },
     Rule {
         id: "D11",
+        when: "a runtime method that does not exist is to be asked for",
+        holds: |s| s.is_parent() && s.is_unknown_method(),
+        recorded: Recorded::Frame(MsgKind::Start),
+        instead: Instead::Nothing,
+    },
+    Rule {
+        id: "D11",
         when: "a result or an error holds what cannot be encoded, and the reference says nothing",
-        holds: |s| s.is_child() && !s.facts.ended,
+        holds: |s| s.is_child() && !s.facts.ended && !s.has_final_frame(),
         recorded: Recorded::Nothing,
         instead: Instead::This(|s| s.error("MsgTypeError")),
     },

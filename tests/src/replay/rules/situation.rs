@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{ANY_PLD_SPEC, ErrorMsg, Fault, Kind, MsgKind};
-use scipp_proto::{CloseReason, DialogRef, Failure, Outcome, PeerViolation, Uid};
+use scipp_proto::{CloseReason, DialogRef, Failure, Outcome, PeerViolation, RuntimeEndpoint, Uid};
 use serde_json::Value;
 
 use crate::replay::acts::{is_about, is_cancellation, type_name};
@@ -136,6 +136,15 @@ impl<'a> Situation<'a> {
         matches!(self.violation(), Some(PeerViolation::Rejected(rejected)) if rejected.fault == Fault::Malformed)
     }
 
+    /// Whether it is a method that no actor runtime has.
+    pub fn is_unknown_method(&self) -> bool {
+        self.opening().is_some_and(|opening| {
+            opening.ns == RUNTIME
+                && !opening.is_cancel_request()
+                && RuntimeEndpoint::from_name(&opening.func).is_none()
+        })
+    }
+
     /// Whether the `Start` names another caller than the handshake.
     pub fn is_spoofed(&self) -> bool {
         self.is_child() && self.opening().is_some_and(|opening| opening.uid != self.seat.peer)
@@ -192,7 +201,7 @@ impl<'a> Situation<'a> {
             Body::Start(opening) => opening.cancelled().is_some_and(|cid| Some(&cid) == self.cid.as_ref()),
             _ => false,
         };
-        self.seat.owns.iter().any(|own| self.is_final(&own.sent))
+        self.has_final_frame()
             || self
                 .seat
                 .arrivals
@@ -200,6 +209,11 @@ impl<'a> Situation<'a> {
                 .any(|arrival| matches!(&arrival.what, Arrival::Frame(_, Some(sent)) if told(sent)))
             || self.seat.acts.iter().any(|act| act.action == "cancel" && act.dialog == self.cid)
             || !self.seat.memory.cancels.is_empty()
+    }
+
+    /// Whether the recording has a final frame of ours.
+    pub fn has_final_frame(&self) -> bool {
+        self.seat.owns.iter().any(|own| self.is_final(&own.sent))
     }
 
     fn is_final(&self, sent: &Sent) -> bool {
