@@ -228,6 +228,13 @@ fn unread_items_are_bounded_in_bytes_too() {
     assert_eq!((view.unread(), view.dropped()), (9, 11), "of 102 bytes each");
     let overran = Event::Dialog { id: child, event: DialogEvent::Overrun };
     assert_eq!(pair.end(B).events.iter().filter(|&event| *event == overran).count(), 1);
+    while pair.conn(B).take_unread(child).is_some() {}
+    let (parent, child) = pair.open_streaming(A);
+    for _ in 0..9 {
+        pair.conn(A).send(parent, item.clone()).unwrap();
+    }
+    pair.settle();
+    assert_eq!(pair.end(B).conn.dialog(child).unwrap().unread(), 9, "what was taken makes room");
 }
 
 #[test]

@@ -43,6 +43,7 @@ impl World {
         }
         for side in Side::BOTH {
             let [end, other] = [side, side.other()].map(|side| &self.ends[side as usize]);
+            end.check_close_is_complete(other);
             for parent in end.known.iter().filter(|known| known.role == Role::Parent) {
                 let Some(view) = end.conn.dialog(parent.id) else { continue };
                 let child = other.known.iter().find(|child| child.cid == parent.cid);
@@ -145,6 +146,19 @@ impl End {
         if self.closed.is_some() {
             assert_eq!(self.closed.as_ref(), self.conn.close_reason());
         }
+    }
+
+    /// A graceful close is over once everything it waits for is.
+    fn check_close_is_complete(&self, other: &Self) {
+        let is_over = |known: &Known| match self.conn.dialog(known.id) {
+            Some(view) => view.is_ended(),
+            // Released: it goes on as long as the other end does.
+            None => {
+                let theirs = other.known.iter().find(|theirs| theirs.cid == known.cid);
+                theirs.is_some_and(|theirs| other.conn.dialog(theirs.id).is_some_and(|view| view.is_ended()))
+            }
+        };
+        assert!(!self.is_closing || !self.known.iter().all(is_over), "a close that waits for nothing");
     }
 
     fn check_memory(&self) {

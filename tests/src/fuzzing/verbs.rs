@@ -61,6 +61,7 @@ impl World {
                 let deadline = self.now.saturating_add(Duration::from_millis(program.byte().into()));
                 let now = self.now;
                 self.end(side).conn.close(now, deadline);
+                self.end(side).is_closing = true;
             }
             22 if program.byte() < 16 => self.end(side).conn.abort(),
             _ => self.fitting_verb(side, id, program),

@@ -49,6 +49,8 @@ pub(super) struct End {
     pub(super) is_stalled: bool,
     /// The other end has hung up; its end of input is reported after `incoming`.
     pub(super) is_hung_up: bool,
+    /// The application asked for a graceful close.
+    pub(super) is_closing: bool,
     pub(super) known: Vec<Known>,
     pub(super) closed: Option<CloseReason>,
     watch: Watch,
@@ -79,6 +81,7 @@ impl World {
             outgoing: VecDeque::new(),
             is_stalled: false,
             is_hung_up: false,
+            is_closing: false,
             known: Vec::new(),
             closed: None,
             watch: Watch::default(),
