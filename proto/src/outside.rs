@@ -117,7 +117,8 @@ impl Connection {
         }
     }
 
-    /// Takes all payloads that are still unread out of the receive buffers, into one allocation.
+    /// Takes all payloads that are still unread out of the receive buffers, into one allocation. A byte is
+    /// moved at most once a buffer for as long as it is unread: `inbox_bytes / receive_buffer` times.
     fn move_payloads(&mut self) {
         let [store, next] = &mut self.stores;
         mem::swap(store, next);
