@@ -56,6 +56,9 @@ pub struct Config {
     pub max_name: usize,
     /// Error texts are cut to this. 64 KiB: tracebacks stay readable.
     pub max_text: usize,
+    /// Bytes that all errors kept by dialogs may have together; of those beyond it the texts are dropped.
+    /// 4 MiB: a peer could send a thousand of a quarter MiB each.
+    pub error_bytes: usize,
     /// Entries kept of a relay path. 64 hops.
     pub max_relay_path: usize,
     /// Live dialogs the peer may have opened, unreleased records included.
@@ -115,6 +118,7 @@ impl Default for Config {
             max_cid: 256,
             max_name: 1024,
             max_text: 64 << 10,
+            error_bytes: 4 << 20,
             max_relay_path: 64,
             max_peer_dialogs: 1024,
             max_own_dialogs: 1 << 17,

@@ -78,8 +78,9 @@ pub struct Connection {
     pub(crate) acknowledged: Vec<DialogId>,
     /// Dialogs whose inboxes hold up reading.
     pub(crate) pausing: Vec<DialogId>,
-    /// Bytes of unread items.
+    /// Bytes of unread items, and of received errors that dialogs keep.
     pub(crate) inbox_bytes: usize,
+    pub(crate) error_bytes: usize,
     /// Replies forced by the peer that wait behind a full outbox, and acknowledgements not yet due.
     pub(crate) owed_replies: usize,
     pub(crate) owed_acks: usize,
@@ -175,6 +176,7 @@ impl Connection {
             acknowledged: Vec::new(),
             pausing: Vec::new(),
             inbox_bytes: 0,
+            error_bytes: 0,
             owed_replies: 0,
             owed_acks: 0,
             owed_cids: BTreeSet::new(),

@@ -140,17 +140,37 @@ impl Connection {
             return self.violated(PeerViolation::ExpectedAid(MsgKind::Error));
         }
         let cid = msg.cid.clone();
-        let error = Arc::new(report::repaired(msg, &self.peer_uid(), self.config.max_text));
-        let Some(cid) = cid else { return self.lose(CloseReason::PeerFailed(error)) };
+        let error = report::repaired(msg, &self.peer_uid(), self.config.max_text);
+        let Some(cid) = cid else { return self.lose(CloseReason::PeerFailed(Arc::new(error))) };
         let Some(id) = self.lookup(Text::from(&cid)) else { return self.count_stray(Text::from(&cid)) };
         let Some(dialog) = self.table.get(id) else { return };
+        let is_notice = self.is_notice(dialog, &error);
         match (dialog.purpose, dialog.role) {
-            (Purpose::CancelRequest { .. }, _) => self.on_reply_to_cancel(id, Signal::Error),
-            _ if dialog.is_ended() => self.counters.late = self.counters.late.saturating_add(1),
-            (_, Role::Child) => self.on_error_from_parent(id, error),
-            (_, Role::Parent) if self.is_notice(dialog, &error) => self.on_notice(id, error),
-            (_, Role::Parent) => self.on_error_from_child(id, error),
+            (Purpose::CancelRequest { .. }, _) => return self.on_reply_to_cancel(id, Signal::Error),
+            _ if dialog.is_ended() => return self.counters.late = self.counters.late.saturating_add(1),
+            (_, Role::Child | Role::Parent) => {}
         }
+        let role = dialog.role;
+        let error = Arc::new(self.afford(id, error));
+        match role {
+            Role::Child => self.on_error_from_parent(id, error),
+            Role::Parent if is_notice => self.on_notice(id, error),
+            Role::Parent => self.on_error_from_child(id, error),
+        }
+    }
+
+    /// Accounts for an error that a dialog will keep. Beyond the limit of all dialogs together only what it
+    /// means is kept, not what it says.
+    fn afford(&mut self, id: DialogId, mut error: RemoteError) -> RemoteError {
+        if self.error_bytes.saturating_add(error.memory()) > self.config.error_bytes {
+            report::strip(&mut error);
+        }
+        let bytes = error.memory();
+        self.error_bytes = self.error_bytes.saturating_add(bytes);
+        if let Some(dialog) = self.table.get_mut(id) {
+            dialog.error_bytes = dialog.error_bytes.saturating_add(bytes);
+        }
+        error
     }
 
     /// A `StreamOverrun` about our own sending fails the dialog but does not end it.

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use bytes::BytesMut;
 
-use crate::error::{Failure, RemoteError, RemoteErrorKind};
+use crate::error::{Failure, RemoteErrorKind};
 use crate::event::{DialogId, Outcome, RuntimeEndpoint, Target};
 use crate::identity::Uid;
 use crate::inbox::Inbox;
@@ -73,6 +73,8 @@ pub(crate) struct Dialog {
     pub(crate) owed_acks: Vec<Arc<str>>,
     /// Items dropped unread.
     pub(crate) dropped: u64,
+    /// Bytes of the errors it keeps.
+    pub(crate) error_bytes: usize,
     pub(crate) cancel_ack_due: Option<Instant>,
     pub(crate) final_frame_due: Option<Instant>,
     pub(crate) purpose: Purpose,
@@ -110,6 +112,7 @@ impl Dialog {
             unwind: None,
             owed_acks: Vec::new(),
             dropped: 0,
+            error_bytes: 0,
             cancel_ack_due: None,
             final_frame_due: None,
             purpose,
@@ -252,24 +255,16 @@ impl Dialog {
     /// Bytes of the record and what hangs on it, the receive buffers not counted.
     pub(crate) fn memory(&self) -> usize {
         let values = [self.first.as_ref(), self.result()].into_iter().flatten();
-        let errors = [self.error().and_then(Failure::remote), self.cancellation()].into_iter().flatten();
         size_of::<Self>()
             .saturating_add(self.cid.len())
             .saturating_add(self.inbox.memory())
             .saturating_add(values.fold(0, |sum, value| sum.saturating_add(value.as_bytes().len())))
-            .saturating_add(errors.fold(0, |sum, error| sum.saturating_add(error.memory())))
+            .saturating_add(self.error_bytes)
     }
 
     fn result(&self) -> Option<&Payload> {
         match self.outcome.as_deref() {
             Some(Outcome::Returned(value)) => value.as_ref(),
-            _ => None,
-        }
-    }
-
-    fn cancellation(&self) -> Option<&RemoteError> {
-        match self.outcome.as_deref() {
-            Some(Outcome::Cancelled { error, .. }) => error.as_deref(),
             _ => None,
         }
     }

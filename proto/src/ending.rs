@@ -146,6 +146,7 @@ impl Connection {
     pub(crate) fn forget(&mut self, id: DialogId) {
         let Some(dialog) = self.table.remove(id) else { return };
         self.inbox_bytes = self.inbox_bytes.saturating_sub(dialog.inbox.bytes());
+        self.error_bytes = self.error_bytes.saturating_sub(dialog.error_bytes);
         self.resume_reading();
         match dialog.role {
             Role::Parent => self.live_own = self.live_own.saturating_sub(1),

@@ -134,6 +134,17 @@ pub(crate) fn repaired(mut msg: ErrorMsg, peer: &Uid, max_text: usize) -> Remote
     RemoteError { msg, repaired }
 }
 
+/// Takes texts, offending messages and all but the ends of the path out of an error.
+pub(crate) fn strip(error: &mut RemoteError) {
+    let msg = &mut error.msg;
+    (msg.message, msg.bad_msg, msg.bad_msg_as_dict) = (None, None, None);
+    msg.tb_str = String::new();
+    if let [first, .., last] = &msg.relay_path[..] {
+        msg.relay_path = vec![first.clone(), last.clone()];
+    }
+    error.repaired = true;
+}
+
 /// Cuts `text` to at most `max` bytes, between characters.
 pub(crate) fn cut(text: &mut String, max: usize) {
     if text.len() > max {

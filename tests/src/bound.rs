@@ -30,7 +30,10 @@ pub fn resting(config: &Config, dialogs: usize) -> usize {
         .saturating_mul(3)
         .saturating_add(config.receive_buffer.saturating_mul(2));
     let record = RECORD + config.max_cid + config.inbox_items * ITEM;
-    let kept = dialogs.saturating_mul(record.saturating_add(kept_error(config)));
+    // Of errors beyond the limit the names and the ends of the path are kept.
+    let stripped = 10 * (config.max_name + 64);
+    let errors = config.error_bytes.saturating_add(kept_error(config));
+    let kept = dialogs.saturating_mul(record.saturating_add(stripped)).saturating_add(errors);
     receive
         .saturating_add(unread)
         .saturating_add(kept)

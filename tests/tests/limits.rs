@@ -8,8 +8,9 @@ use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::script::{call, cid, inject, int};
 use scipp_proto::wire::{Message, MsgKind};
 use scipp_proto::{
-    Call, CloseReason, Config, Connection, Deadline, DialogEvent, Event, Identity, Instant, Kind, Kwargs,
-    LimitKind, Misuse, OpenError, Outcome, OverrunPolicy, Payload, SendError, Take, Target, Uid,
+    Call, CloseReason, Config, Connection, Deadline, DialogEvent, Event, Failure, Identity, Instant, Kind,
+    Kwargs, LimitKind, Misuse, OpenError, Outcome, OverrunPolicy, Payload, Report, SendError, Take, Target,
+    Uid,
 };
 
 use Side::{A, B};
@@ -416,4 +417,36 @@ fn two_connections_never_affect_each_other() {
             "the attack did something"
         );
     }
+}
+
+#[test]
+fn errors_beyond_their_room_keep_what_they_mean() {
+    let mut config = Config::default();
+    config.error_bytes = 10_000;
+    let mut pair = Pair::established(config);
+    let now = pair.now();
+    let fail_one = |pair: &mut Pair| {
+        let (parent, child) = pair.open(A, Kind::Function);
+        pair.conn(B).fail(child, Report::new("KeyError", "x".repeat(4000))).unwrap();
+        pair.conn(B).release(now, child);
+        pair.settle();
+        parent
+    };
+    let text_of = |pair: &Pair, id| match pair.outcome(A, id) {
+        Some(Outcome::Failed(Failure::Remote(error))) => {
+            assert_eq!(error.msg.src_type_str, "KeyError");
+            (error.msg.tb_str.len(), error.repaired)
+        }
+        other => panic!("{other:?}"),
+    };
+    let failed: Vec<_> = (0..3).map(|_| fail_one(&mut pair)).collect();
+    assert_eq!(
+        failed.iter().map(|&id| text_of(&pair, id)).collect::<Vec<_>>(),
+        [(4000, false), (4000, false), (0, true)]
+    );
+    for id in failed {
+        pair.conn(A).release(now, id);
+    }
+    let next = fail_one(&mut pair);
+    assert_eq!(text_of(&pair, next), (4000, false), "what was let go of makes room");
 }
