@@ -28,9 +28,7 @@ impl Connection {
             Verdict::Crossed => {
                 let lost = u64::from(signal == Signal::Yield);
                 dialog.dropped = dialog.dropped.saturating_add(lost);
-                let count =
-                    if dialog.is_ended() { &mut self.counters.late } else { &mut self.counters.crossed };
-                *count = count.saturating_add(1);
+                self.count_crossed(id);
             }
             Verdict::Illegal(violation) if signal == Signal::Return => {
                 self.end_void(id, PeerViolation::OutOfPhase(violation));
@@ -144,19 +142,30 @@ impl Connection {
         let Some(cid) = cid else { return self.lose(CloseReason::PeerFailed(Arc::new(error))) };
         let Some(id) = self.lookup(Text::from(&cid)) else { return self.count_stray(Text::from(&cid)) };
         let Some(dialog) = self.table.get(id) else { return };
-        let is_notice = self.is_notice(dialog, &error);
-        match (dialog.purpose, dialog.role) {
-            (Purpose::CancelRequest { .. }, _) => return self.on_reply_to_cancel(id, Signal::Error),
-            _ if dialog.is_ended() => return self.counters.late = self.counters.late.saturating_add(1),
-            (_, Role::Child | Role::Parent) => {}
+        if let Purpose::CancelRequest { .. } = dialog.purpose {
+            return self.on_reply_to_cancel(id, Signal::Error);
         }
-        let role = dialog.role;
+        let (role, is_notice) = (dialog.role, self.is_notice(dialog, &error));
+        let changes_nothing = match role {
+            Role::Child => dialog.unwind.is_some(),
+            Role::Parent => is_notice && dialog.cancel != CancelPhase::Idle,
+        };
+        if dialog.is_ended() || changes_nothing {
+            return self.count_crossed(id);
+        }
         let error = Arc::new(self.afford(id, error));
         match role {
             Role::Child => self.on_error_from_parent(id, error),
             Role::Parent if is_notice => self.on_notice(id, error),
             Role::Parent => self.on_error_from_child(id, error),
         }
+    }
+
+    /// A frame that lost its meaning on the way.
+    fn count_crossed(&mut self, id: DialogId) {
+        let is_late = self.table.get(id).is_some_and(Dialog::is_ended);
+        let count = if is_late { &mut self.counters.late } else { &mut self.counters.crossed };
+        *count = count.saturating_add(1);
     }
 
     /// Accounts for an error that a dialog will keep. Beyond the limit of all dialogs together only what it
@@ -181,13 +190,9 @@ impl Connection {
             && matches!(dialog.judge(Role::Child, Signal::Notice), Verdict::To(_))
     }
 
-    /// Fails the dialog and asks the child to end; swallowed once we asked for that ourselves. (D-6)
+    /// Fails the dialog and asks the child to end. (D-6)
     fn on_notice(&mut self, id: DialogId, error: Arc<RemoteError>) {
         let Some(dialog) = self.table.get_mut(id) else { return };
-        if dialog.cancel != CancelPhase::Idle {
-            self.counters.crossed = self.counters.crossed.saturating_add(1);
-            return;
-        }
         dialog.failure = Some(Box::new(Failure::Remote(error)));
         self.notify(id, DialogEvent::Failed);
         self.request_cancel(id);
@@ -220,8 +225,7 @@ impl Connection {
     pub(crate) fn break_dialog(&mut self, id: DialogId, violation: PeerViolation) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         if dialog.is_ended() {
-            self.counters.late = self.counters.late.saturating_add(1);
-            return;
+            return self.count_crossed(id);
         }
         if dialog.role == Role::Child {
             return self.tell_to_unwind(id, Unwind::Failed(Failure::Violation(violation)));
