@@ -227,3 +227,36 @@ fn an_unanswered_cancel_is_reported_and_nothing_more() {
     assert_eq!(pair.end(A).events, [Event::Dialog { id: parent, event: overdue }]);
     assert_eq!(pair.outcome(A, parent), None);
 }
+
+#[test]
+fn a_cancelled_function_says_so_before_its_request_is_answered() {
+    let mut pair = pair();
+    let (parent, child) = pair.open(A, Kind::Function);
+    let now = pair.now();
+    pair.conn(A).cancel(now, parent).unwrap();
+    pair.settle();
+    pair.conn(B).unwound(child).unwrap();
+    pair.drain(B);
+    assert_eq!(pair.in_flight(A), [Error, CancelAck]);
+    pair.settle();
+    assert!(matches!(pair.outcome(A, parent), Some(Outcome::Cancelled { confirmed: true, .. })));
+}
+
+#[test]
+fn a_task_ended_by_its_own_actor_names_that_actor() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    let (generator, yielding) = pair.open(A, Kind::Generator);
+    pair.conn(B).cancel_children(&scipp_proto::Canceller::Us);
+    for id in [child, yielding] {
+        assert_eq!(pair.end(B).conn.dialog(id).unwrap().state(), State::ActorCancelled);
+        pair.conn(B).unwound(id).unwrap();
+    }
+    pair.drain(B);
+    assert_eq!(pair.in_flight(A), [Stop, Error, Stop], "the generator's Stop is its final frame");
+    pair.settle();
+    let bob = &pair.end(B).conn.identity().uid;
+    assert_eq!(pair.end(A).conn.dialog(parent).unwrap().canceller(), Some(bob));
+    assert_eq!(failed_with(pair.outcome(A, parent)), "ContextCancelled");
+    assert_eq!(pair.outcome(A, generator), Some(Outcome::Returned(None)));
+}

@@ -195,3 +195,21 @@ fn the_oldest_items_are_dropped_without_losing_count() {
     assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(99))));
     assert_eq!(pair.outcome(A, parent), None, "nothing was sent about it");
 }
+
+#[test]
+fn leaving_a_stream_counts_what_it_drops() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    for n in 0..3 {
+        pair.conn(B).send(child, int(n)).unwrap();
+    }
+    pair.settle();
+    pair.conn(A).stop(parent).unwrap();
+    pair.conn(B).send(child, int(3)).unwrap();
+    pair.settle();
+    let view = pair.end(A).conn.dialog(parent).unwrap();
+    assert_eq!((view.unread(), view.dropped()), (0, 4), "what was unread, and what was on its way");
+    pair.conn(B).finish(child, int(9)).unwrap();
+    pair.settle();
+    assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(9)))), "the result is not dropped");
+}
