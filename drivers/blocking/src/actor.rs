@@ -20,7 +20,7 @@ use crate::clock::now;
 use crate::endpoint::{self, Endpoints, Path};
 use crate::error::{ConnectError, TaskError};
 use crate::link::{Link, Urgency};
-use crate::listener::{Door, Listener, Welcome};
+use crate::listener::{Door, Listener, SocketFile, Welcome};
 use crate::portal::Portal;
 use crate::socket::{Socket, Waker};
 use crate::tap::{LinkTap, Tap};
@@ -77,16 +77,16 @@ impl Actor {
         self.open_door(Welcome::Tcp(socket))
     }
 
-    /// Binds a Unix socket; its file is removed with the listener.
+    /// Binds a Unix socket; its file is removed with the listener, unless another one has taken its place.
     ///
     /// # Errors
     ///
     /// The path cannot be bound; a file that is there already is not replaced.
     pub fn listen_unix(&self, path: impl AsRef<FilePath>) -> io::Result<Listener> {
-        let path = path.as_ref().to_owned();
         let socket = UnixListener::bind(&path)?;
+        let file = SocketFile::of(path.as_ref().to_owned())?;
         socket.set_nonblocking(true)?;
-        self.open_door(Welcome::Unix(socket, path))
+        self.open_door(Welcome::Unix(socket, file))
     }
 
     /// All present connections, made and accepted.
@@ -101,7 +101,7 @@ impl Actor {
     }
 
     fn meet(&self, socket: Socket) -> Result<Portal, ConnectError> {
-        let portal = Portal::new(self.shared.attach(socket, true)?);
+        let portal = Portal::first(self.shared.attach(socket, true)?);
         portal.establish().map_err(ConnectError::Handshake)?;
         Ok(portal)
     }
@@ -357,4 +357,18 @@ pub enum Address {
     Tcp(SocketAddr),
     /// The path of a Unix socket.
     Unix(std::path::PathBuf),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_at_the_portals_does_not_close_what_is_just_being_made() {
+        let (near, _silent) = UnixStream::pair().unwrap();
+        let actor = Actor::builder("client").build();
+        let link = actor.shared.attach(Socket::unix(near).unwrap(), true).unwrap();
+        drop(actor.portals());
+        assert_eq!(Portal::first(link).close_reason(), None);
+    }
 }

@@ -69,7 +69,8 @@ impl Link {
             lobby,
             tap,
             actor,
-            handles: closes_with_handles.then(|| AtomicUsize::new(0)),
+            // Whoever makes the connection has the first one, before anybody can find it and let go of it.
+            handles: closes_with_handles.then(|| AtomicUsize::new(1)),
             state: Mutex::new(state),
         }
     }

@@ -3,8 +3,9 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -41,7 +42,7 @@ impl Listener {
     pub fn local_addr(&self) -> io::Result<Address> {
         match &self.door.welcome {
             Welcome::Tcp(socket) => Ok(Address::Tcp(socket.local_addr()?)),
-            Welcome::Unix(_, path) => Ok(Address::Unix(path.clone())),
+            Welcome::Unix(_, file) => Ok(Address::Unix(file.path.clone())),
         }
     }
 
@@ -68,7 +69,35 @@ impl Listener {
 #[derive(Debug)]
 pub(crate) enum Welcome {
     Tcp(TcpListener),
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, SocketFile),
+}
+
+/// The file of a Unix socket that is ours to remove.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+impl SocketFile {
+    /// The file that was just made at `path`.
+    pub(crate) fn of(path: PathBuf) -> io::Result<Self> {
+        Ok(Self { inode: inode(&path)?, path })
+    }
+
+    /// Removes it, unless there is another one at its path by now.
+    fn remove(&self) {
+        if inode(&self.path).is_ok_and(|found| found == self.inode) {
+            // Somebody may remove it at the same moment.
+            let _gone = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Which file is at `path`: its device, and its number there.
+fn inode(path: &Path) -> io::Result<(u64, u64)> {
+    let file = std::fs::symlink_metadata(path)?;
+    Ok((file.dev(), file.ino()))
 }
 
 /// What the clones of one listener share.
@@ -87,7 +116,7 @@ impl Door {
 
     pub(crate) fn shut(&self) {
         self.is_shut.store(true, Ordering::Release);
-        self.waker.wake();
+        self.waker.wake_for_good();
     }
 
     fn accept_until_shut(&self, links: &mut Vec<Weak<Link>>) {
@@ -142,9 +171,9 @@ impl AsFd for Welcome {
 
 impl Drop for Welcome {
     fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            // Somebody may have removed it already.
-            let _gone = std::fs::remove_file(path);
+        if let Self::Unix(_, file) = self {
+            // The socket is still open: no other file can have been given the same inode.
+            file.remove();
         }
     }
 }

@@ -32,8 +32,14 @@ pub struct Portal {
 }
 
 impl Portal {
+    /// One more handle of a connection.
     pub(crate) fn new(link: Arc<Link>) -> Self {
         link.hold();
+        Self::first(link)
+    }
+
+    /// The handle that a connection was made with.
+    pub(crate) const fn first(link: Arc<Link>) -> Self {
         Self { link, timeout: None }
     }
 

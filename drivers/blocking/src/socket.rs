@@ -113,6 +113,12 @@ impl Waker {
         let _full = (&mut &self.near).write(&[1]);
     }
 
+    /// Makes every [`park`] return from now on, of however many threads.
+    pub(crate) fn wake_for_good(&self) {
+        // It fails only if that was done before.
+        let _done = self.near.shutdown(Shutdown::Write);
+    }
+
     fn rest(&self) {
         let mut taken = [0; 64];
         while matches!((&mut &self.far).read(&mut taken), Ok(len) if len == taken.len()) {}
@@ -179,6 +185,17 @@ mod tests {
         assert_eq!(park(&near, READ, &waker, None).unwrap(), Readiness::default());
         (&far).write_all(b"x").unwrap();
         assert_eq!(park(&near, READ, &waker, None).unwrap(), Readiness { readable: true, writable: false });
+    }
+
+    #[test]
+    fn a_wake_up_for_good_ends_every_park() {
+        let (near, _far) = UnixStream::pair().unwrap();
+        let waker = Waker::new().unwrap();
+        waker.wake();
+        (0..2).for_each(|_| waker.wake_for_good());
+        for _ in 0..3 {
+            assert_eq!(park(&near, READ, &waker, None).unwrap(), Readiness::default());
+        }
     }
 
     #[test]

@@ -4,5 +4,6 @@ mod calls;
 mod cancels;
 mod contexts;
 mod ends;
+mod listeners;
 mod rig;
 mod streams;

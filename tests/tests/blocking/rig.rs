@@ -41,7 +41,7 @@ impl Pair {
     fn connect(server: Actor, client: Actor, unix: bool) -> Self {
         let dir = unix.then(Dir::new);
         let listener = match &dir {
-            Some(dir) => server.listen_unix(dir.0.join("socket")).unwrap(),
+            Some(dir) => server.listen_unix(dir.join("socket")).unwrap(),
             None => server.listen_tcp("127.0.0.1:0").unwrap(),
         };
         let serving = thread::spawn({
@@ -69,15 +69,20 @@ fn connect(client: &Actor, listener: &Listener) -> Portal {
     portal
 }
 
-struct Dir(PathBuf);
+/// A directory of its own for a test.
+pub(crate) struct Dir(PathBuf);
 
 impl Dir {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let name = format!("scipp-{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir(&dir).unwrap();
         Self(dir)
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
     }
 }
 
