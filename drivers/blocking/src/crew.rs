@@ -199,10 +199,31 @@ impl Link {
         state.queue.clear();
         self.depart(state, Urgency::Now);
         if reason == CloseReason::Local {
+            self.finish_writing();
             self.bid_farewell();
         }
         self.socket.shutdown(Shutdown::Both);
         self.actor.forget(self);
+    }
+
+    /// Finishes the frame that was begun, since half of one kills a Python peer. What still comes is
+    /// dropped: the peer may not read on before it has written.
+    fn finish_writing(&self) {
+        let mut state = self.lock();
+        let deadline = now().saturating_add(state.conn.config().write_stall_timeout);
+        let mut interest = Interest { read: true, write: true };
+        let mut scrap = [0; 4096];
+        while !state.unsent.is_empty() && !state.broken && now() < deadline {
+            drop(state);
+            let rest = deadline.duration_since(now());
+            let Ok(ready) = park(&self.socket, interest, &self.waker, Some(rest)) else { return };
+            if ready.readable {
+                interest.read = matches!(self.socket.read_now(&mut scrap), Ok(None | Some(1..)));
+            }
+            state = self.lock();
+            state.stalled &= !ready.writable;
+            state = self.flush(state);
+        }
     }
 
     /// Lets the peer read our last frames: closing a socket with unread input would take them back.

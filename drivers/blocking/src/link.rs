@@ -215,10 +215,12 @@ impl Link {
         self.disturb(&self.lobby, |conn, now| conn.close(now, deadline));
     }
 
-    /// Begins a graceful close and waits for its end.
-    pub(crate) fn close_and_wait(&self, deadline: Instant) -> CloseReason {
+    /// Begins a graceful close and waits for its end, to the last byte.
+    pub(crate) fn close_and_wait(self: &Arc<Self>, deadline: Instant) -> CloseReason {
         self.close(deadline);
-        self.closed()
+        let reason = self.closed();
+        self.actor.wait_for(&[Arc::downgrade(self)]);
+        reason
     }
 
     /// Waits until the connection is over.
