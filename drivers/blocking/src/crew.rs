@@ -105,8 +105,12 @@ impl Link {
         state.crew.idle -= 1;
         drop(state);
         match job {
-            Job::Serve { id, .. } if !relieved => self.turn_away(id),
-            Job::Serve { id, request } => self.serve(id, *request),
+            Job::Serve { id, .. } if !relieved => self.turn_away(id, "no thread can be had for this task"),
+            Job::Serve { id, request } => {
+                if self.actor.run_task(|| self.serve(id, *request)).is_none() {
+                    self.turn_away(id, "this actor runs as many tasks as it may");
+                }
+            }
             Job::CancelActor { id } => self.cancel_actor(id),
         }
         let mut state = self.lock();
@@ -123,8 +127,8 @@ impl Link {
         true
     }
 
-    fn turn_away(&self, id: DialogId) {
-        let report = Report::new("RuntimeError", "no thread can be had for this task");
+    fn turn_away(&self, id: DialogId, why: &str) {
+        let report = Report::new("RuntimeError", why);
         self.act(Urgency::Soon, |conn, now| {
             // If it is over already nobody waits for the answer.
             let _over = conn.refuse(id, report);

@@ -53,6 +53,10 @@
 //! end of the peer are noticed whatever the application is doing. A body runs on the thread that read
 //! the request; another one takes over when it blocks, or has computed for 2 ms.
 //!
+//! How many threads peers can make an actor start is limited: by the tasks of one connection
+//! (`max_peer_dialogs` of [`Config`](proto::Config)), by those of all connections
+//! ([`ActorBuilder::max_tasks`]), and by a few more for each connection ([`ActorBuilder::max_connections`]).
+//!
 //! No lock of this crate is held while a thread blocks or runs code of the application.
 //!
 //! Works on Unix-like systems.

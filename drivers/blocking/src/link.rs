@@ -195,6 +195,11 @@ impl Link {
         self.lock()
     }
 
+    /// Whether the peer made this connection.
+    pub(crate) const fn was_accepted(&self) -> bool {
+        self.handles.is_none()
+    }
+
     /// Counts a handle of the application.
     pub(crate) fn hold(&self) {
         if let Some(handles) = &self.handles {
