@@ -53,6 +53,9 @@
 //! end of the peer are noticed whatever the application is doing. A body runs on the thread that read
 //! the request; another one takes over when it blocks, or has computed for 2 ms.
 //!
+//! With [`OverrunPolicy::Pause`](proto::OverrunPolicy::Pause) a connection that waits for room for items is
+//! not read: the end of its peer is noticed when reading goes on, after `max_pause` at the latest.
+//!
 //! How many threads peers can make an actor start is limited: by the tasks of one connection
 //! (`max_peer_dialogs` of [`Config`](proto::Config)), by those of all connections
 //! ([`ActorBuilder::max_tasks`]), and by a few more for each connection ([`ActorBuilder::max_connections`]).
