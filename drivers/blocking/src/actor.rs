@@ -1,9 +1,8 @@
 //! Who we are and what we do for others.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path as FilePath;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -22,6 +21,7 @@ use crate::error::{ConnectError, TaskError};
 use crate::link::{Link, Urgency};
 use crate::listener::{Door, Listener, SocketFile, Welcome};
 use crate::portal::Portal;
+use crate::random::{random, random_uuid};
 use crate::socket::{Socket, Waker};
 use crate::tap::{LinkTap, Tap};
 
@@ -368,19 +368,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Fresh randomness from the standard library's hash keys.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
-/// A version 4 uuid.
-fn random_uuid() -> String {
-    let (high, low) = (random(), random());
-    let (high, low) = (high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
-    let hex = format!("{high:016x}{low:016x}");
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
-}
-
 impl fmt::Debug for TapBox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tap")
@@ -394,16 +381,6 @@ impl fmt::Debug for Shared {
             .field("endpoints", &self.endpoints)
             .finish_non_exhaustive()
     }
-}
-
-/// Where a listener can be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Address {
-    /// A TCP address.
-    Tcp(SocketAddr),
-    /// The path of a Unix socket.
-    Unix(std::path::PathBuf),
 }
 
 #[cfg(test)]
