@@ -1,12 +1,11 @@
 //! Who we are and what we do for others.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path as FilePath;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde::Serialize;
@@ -22,6 +21,7 @@ use crate::error::{ConnectError, TaskError};
 use crate::link::{Link, Urgency};
 use crate::listener::{Door, Listener, SocketFile, Welcome};
 use crate::portal::Portal;
+use crate::random::{random, random_uuid};
 use crate::socket::{Socket, Waker};
 use crate::tap::{LinkTap, Tap};
 
@@ -40,7 +40,8 @@ impl Actor {
             pid: Some(i64::from(std::process::id())),
             ..Identity::new(Uid::new(name, random_uuid()))
         };
-        ActorBuilder { identity, config: Config::default(), endpoints: Endpoints::default(), tap: None }
+        let (config, endpoints) = (Config::default(), Endpoints::default());
+        ActorBuilder { identity, config, endpoints, tap: None, max_tasks: 4096, max_connections: 1024 }
     }
 
     /// What this actor says of itself.
@@ -122,6 +123,8 @@ pub struct ActorBuilder {
     config: Config,
     endpoints: Endpoints,
     tap: Option<TapBox>,
+    max_tasks: usize,
+    max_connections: usize,
 }
 
 struct TapBox(Arc<dyn Tap>);
@@ -145,6 +148,24 @@ impl ActorBuilder {
     #[must_use]
     pub fn tap(mut self, tap: impl Tap + 'static) -> Self {
         self.tap = Some(TapBox(Arc::new(tap)));
+        self
+    }
+
+    /// How many tasks may run for peers at once, on all connections together: 4096 if not set. Further
+    /// requests are refused with a `RuntimeError`. A task counts until its body has returned, also after
+    /// the loss of its connection. What one connection may ask for is `max_peer_dialogs` of the
+    /// configuration.
+    #[must_use]
+    pub const fn max_tasks(mut self, limit: usize) -> Self {
+        self.max_tasks = limit;
+        self
+    }
+
+    /// How many accepted connections there may be at once: 1024 if not set. Further ones are closed as
+    /// soon as they are accepted.
+    #[must_use]
+    pub const fn max_connections(mut self, limit: usize) -> Self {
+        self.max_connections = limit;
         self
     }
 
@@ -219,6 +240,9 @@ impl ActorBuilder {
             config: self.config,
             endpoints: self.endpoints,
             tap: self.tap.map(|TapBox(tap)| tap),
+            max_tasks: self.max_tasks,
+            max_connections: self.max_connections,
+            tasks: AtomicUsize::new(0),
             links: Mutex::default(),
             parted: Condvar::new(),
             doors: Mutex::default(),
@@ -235,6 +259,10 @@ pub(crate) struct Shared {
     config: Config,
     pub(crate) endpoints: Endpoints,
     tap: Option<Arc<dyn Tap>>,
+    max_tasks: usize,
+    max_connections: usize,
+    /// Bodies that run for peers.
+    tasks: AtomicUsize,
     links: Mutex<Vec<Arc<Link>>>,
     /// Signalled when a connection has left `links`.
     parted: Condvar,
@@ -256,12 +284,31 @@ impl Shared {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let tap = self.tap.clone().map(|tap| LinkTap::new(tap, serial));
         let link = Arc::new(Link::new(conn, socket, waker, tap, Arc::clone(self), closes_with_handles));
-        lock(&self.links).push(Arc::clone(&link));
+        self.admit(&link)?;
         if let Err(error) = link.man() {
             self.forget(&link);
             return Err(error);
         }
         Ok(link)
+    }
+
+    fn admit(&self, link: &Arc<Link>) -> io::Result<()> {
+        let mut links = lock(&self.links);
+        let accepted = links.iter().filter(|link| link.was_accepted()).count();
+        if link.was_accepted() && accepted >= self.max_connections {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        links.push(Arc::clone(link));
+        Ok(())
+    }
+
+    /// Runs `body` as one of the tasks that there may be at once. `None`: there are too many.
+    pub(crate) fn run_task(&self, body: impl FnOnce()) -> Option<()> {
+        let more = |tasks| (tasks < self.max_tasks).then_some(tasks + 1);
+        self.tasks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        body();
+        self.tasks.fetch_sub(1, Ordering::Relaxed);
+        Some(())
     }
 
     /// A connection is over.
@@ -321,19 +368,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Fresh randomness from the standard library's hash keys.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
-/// A version 4 uuid.
-fn random_uuid() -> String {
-    let (high, low) = (random(), random());
-    let (high, low) = (high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
-    let hex = format!("{high:016x}{low:016x}");
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
-}
-
 impl fmt::Debug for TapBox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tap")
@@ -347,16 +381,6 @@ impl fmt::Debug for Shared {
             .field("endpoints", &self.endpoints)
             .finish_non_exhaustive()
     }
-}
-
-/// Where a listener can be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Address {
-    /// A TCP address.
-    Tcp(SocketAddr),
-    /// The path of a Unix socket.
-    Unix(std::path::PathBuf),
 }
 
 #[cfg(test)]

@@ -121,8 +121,9 @@ impl Context {
         &self,
         body: impl FnOnce(&Self) -> Result<T, E>,
     ) -> Result<(T, Ending), E> {
-        match catch_unwind(AssertUnwindSafe(|| body(self))) {
-            Ok(Ok(value)) => Ok((value, self.wait()?)),
+        let run = || Ok((body(self)?, self.wait()?));
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(ended)) => Ok(ended),
             Ok(Err(error)) => {
                 self.put_down();
                 Err(error)
@@ -134,11 +135,11 @@ impl Context {
         }
     }
 
-    /// Ends the remote task; how it ends is of no more interest.
+    /// Ends the remote task; how it ends is of no more interest, but it must have ended: no timeout of
+    /// the caller's lets it run on alone.
     fn put_down(&self) {
-        if self.cancel().is_ok() {
-            let _of_no_interest = self.dialog.outcome();
-        }
+        let _ended_already = self.cancel();
+        let _of_no_interest = self.dialog.final_outcome();
     }
 }
 

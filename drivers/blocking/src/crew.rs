@@ -105,8 +105,12 @@ impl Link {
         state.crew.idle -= 1;
         drop(state);
         match job {
-            Job::Serve { id, .. } if !relieved => self.turn_away(id),
-            Job::Serve { id, request } => self.serve(id, *request),
+            Job::Serve { id, .. } if !relieved => self.turn_away(id, "no thread can be had for this task"),
+            Job::Serve { id, request } => {
+                if self.actor.run_task(|| self.serve(id, *request)).is_none() {
+                    self.turn_away(id, "this actor runs as many tasks as it may");
+                }
+            }
             Job::CancelActor { id } => self.cancel_actor(id),
         }
         let mut state = self.lock();
@@ -123,8 +127,8 @@ impl Link {
         true
     }
 
-    fn turn_away(&self, id: DialogId) {
-        let report = Report::new("RuntimeError", "no thread can be had for this task");
+    fn turn_away(&self, id: DialogId, why: &str) {
+        let report = Report::new("RuntimeError", why);
         self.act(Urgency::Soon, |conn, now| {
             // If it is over already nobody waits for the answer.
             let _over = conn.refuse(id, report);
@@ -199,10 +203,31 @@ impl Link {
         state.queue.clear();
         self.depart(state, Urgency::Now);
         if reason == CloseReason::Local {
+            self.finish_writing();
             self.bid_farewell();
         }
         self.socket.shutdown(Shutdown::Both);
         self.actor.forget(self);
+    }
+
+    /// Finishes the frame that was begun, since half of one kills a Python peer. What still comes is
+    /// dropped: the peer may not read on before it has written.
+    fn finish_writing(&self) {
+        let mut state = self.lock();
+        let deadline = now().saturating_add(state.conn.config().write_stall_timeout);
+        let mut interest = Interest { read: true, write: true };
+        let mut scrap = [0; 4096];
+        while !state.unsent.is_empty() && !state.broken && now() < deadline {
+            drop(state);
+            let rest = deadline.duration_since(now());
+            let Ok(ready) = park(&self.socket, interest, &self.waker, Some(rest)) else { return };
+            if ready.readable {
+                interest.read = matches!(self.socket.read_now(&mut scrap), Ok(None | Some(1..)));
+            }
+            state = self.lock();
+            state.stalled &= !ready.writable;
+            state = self.flush(state);
+        }
     }
 
     /// Lets the peer read our last frames: closing a socket with unread input would take them back.

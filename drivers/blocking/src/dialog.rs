@@ -14,7 +14,7 @@ use scipp_proto::{
 use crate::clock::now;
 use crate::error::{Error, TaskError};
 use crate::link::{Link, Unmet, Urgency};
-use crate::state::Seat;
+use crate::state::{Seat, State};
 
 /// How long each blocking call of a handle may take.
 #[derive(Debug, Default)]
@@ -91,19 +91,14 @@ impl Dialog {
         self.link.disturb(&self.seat, |conn, now| verb(conn, now, self.id))
     }
 
-    /// Blocks until `ready` says something. A child that was told to end does not wait any more.
+    /// Blocks until `ready` says something, until `deadline` at most.
     fn wait<T>(
         &self,
+        deadline: Option<Instant>,
         urgency: Urgency,
-        mut ready: impl FnMut(&mut Connection, DialogId) -> Option<Result<T, Error>>,
+        ready: impl FnMut(&mut State) -> Option<Result<T, Error>>,
     ) -> Result<T, Error> {
-        let met = self.link.wait(&self.seat, self.patience.deadline(), urgency, |state| {
-            match self.told_to_end(&state.conn) {
-                Some(error) => Some(Err(error)),
-                None => ready(&mut state.conn, self.id),
-            }
-        });
-        met.unwrap_or_else(|unmet| {
+        self.link.wait(&self.seat, deadline, urgency, ready).unwrap_or_else(|unmet| {
             Err(match unmet {
                 Unmet::TimedOut => Error::TimedOut,
                 Unmet::Over(reason) => Error::Disconnected(reason),
@@ -113,25 +108,30 @@ impl Dialog {
 
     /// The next item of the stream.
     pub(crate) fn take(&self) -> Result<Option<Payload>, Error> {
-        self.wait(Urgency::Soon, |conn, id| match conn.take(id) {
-            Ok(Take::Item(item)) => Some(Ok(Some(item))),
-            Ok(Take::Pending) => None,
-            Ok(Take::End) => Some(Ok(None)),
-            Ok(Take::Failed) => Some(Err(why(conn, id))),
-            Err(misuse) => Some(Err(misuse.into())),
+        self.wait(self.patience.deadline(), Urgency::Soon, |state| {
+            let told = self.told_to_end(&state.conn);
+            match (state.conn.take(self.id), told) {
+                // What came before the connection was lost is received before the news of it.
+                (Ok(Take::Item(item)), _) => Some(Ok(Some(item))),
+                (_, Some(error)) => Some(Err(error)),
+                (Ok(Take::Pending), None) => None,
+                (Ok(Take::End), None) => Some(Ok(None)),
+                (Ok(Take::Failed), None) => Some(Err(why(&state.conn, self.id))),
+                (Err(misuse), None) => Some(Err(misuse.into())),
+            }
         })
     }
 
     /// Sends an item of the stream, as soon as there is room for it.
     pub(crate) fn send(&self, item: &Payload, urgency: Urgency) -> Result<(), Error> {
-        let sent = self.link.wait(&self.seat, self.patience.deadline(), urgency, |state| {
+        self.wait(self.patience.deadline(), urgency, |state| {
             if let Some(error) = self.told_to_end(&state.conn) {
                 return Some(Err(error));
             }
             match state.conn.send(self.id, item.clone()) {
                 Ok(()) => Some(Ok(())),
                 Err(SendError::Full) => {
-                    state.crowded.push(Arc::clone(&self.seat));
+                    state.await_room(&self.seat);
                     None
                 }
                 Err(SendError::Failed) => Some(Err(why(&state.conn, self.id))),
@@ -141,26 +141,29 @@ impl Dialog {
                     Some(_) => why(&state.conn, self.id),
                 })),
             }
-        });
-        sent.unwrap_or_else(|unmet| {
-            Err(match unmet {
-                Unmet::TimedOut => Error::TimedOut,
-                Unmet::Over(reason) => Error::Disconnected(reason),
-            })
         })
     }
 
     /// Parent: the first value of a context.
     pub(crate) fn first(&self) -> Result<Payload, Error> {
-        self.wait(Urgency::Soon, |conn, id| match conn.take_first(id) {
+        self.wait(self.patience.deadline(), Urgency::Soon, |state| match state.conn.take_first(self.id) {
             Some(first) => Some(Ok(first)),
-            None => has_failed(conn, id).then(|| Err(why(conn, id))),
+            None => has_failed(&state.conn, self.id).then(|| Err(why(&state.conn, self.id))),
         })
     }
 
     /// Parent: how the dialog ended.
     pub(crate) fn outcome(&self) -> Result<Outcome, Error> {
-        self.wait(Urgency::Soon, |conn, id| match conn.dialog(id) {
+        self.outcome_by(self.patience.deadline())
+    }
+
+    /// Parent: how the dialog ended, however long it takes.
+    pub(crate) fn final_outcome(&self) -> Result<Outcome, Error> {
+        self.outcome_by(None)
+    }
+
+    fn outcome_by(&self, deadline: Option<Instant>) -> Result<Outcome, Error> {
+        self.wait(deadline, Urgency::Soon, |state| match state.conn.dialog(self.id) {
             Some(dialog) => dialog.outcome().cloned().map(Ok),
             None => Some(Err(Misuse::UnknownDialog.into())),
         })
@@ -244,7 +247,7 @@ pub(crate) fn into_error(outcome: Outcome) -> Error {
 impl Drop for Dialog {
     fn drop(&mut self) {
         let mut state = self.link.lock();
-        state.seats.remove(&self.id);
+        state.forget_seat(self.id);
         state.conn.release(now(), self.id);
         self.link.depart(state, Urgency::Soon);
         self.link.let_go();

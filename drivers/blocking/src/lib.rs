@@ -53,6 +53,13 @@
 //! end of the peer are noticed whatever the application is doing. A body runs on the thread that read
 //! the request; another one takes over when it blocks, or has computed for 2 ms.
 //!
+//! With [`OverrunPolicy::Pause`](proto::OverrunPolicy::Pause) a connection that waits for room for items is
+//! not read: the end of its peer is noticed when reading goes on, after `max_pause` at the latest.
+//!
+//! How many threads peers can make an actor start is limited: by the tasks of one connection
+//! (`max_peer_dialogs` of [`Config`](proto::Config)), by those of all connections
+//! ([`ActorBuilder::max_tasks`]), and by a few more for each connection ([`ActorBuilder::max_connections`]).
+//!
 //! No lock of this crate is held while a thread blocks or runs code of the application.
 //!
 //! Works on Unix-like systems.
@@ -70,18 +77,19 @@ mod link;
 mod listener;
 mod portal;
 mod pump;
+mod random;
 mod socket;
 mod state;
 mod stream;
 mod tap;
 
-pub use actor::{Actor, ActorBuilder, Address};
+pub use actor::{Actor, ActorBuilder};
 pub use child::{ChildContext, Yielder};
 pub use context::{Context, Ending, Items};
 pub use convert::NoArgs;
 pub use endpoint::Path;
 pub use error::{ConnectError, ConversionError, Error, TaskError};
-pub use listener::Listener;
+pub use listener::{Address, Listener};
 pub use portal::Portal;
 pub use scipp_proto as proto;
 pub use stream::MsgStream;

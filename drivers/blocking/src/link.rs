@@ -195,6 +195,11 @@ impl Link {
         self.lock()
     }
 
+    /// Whether the peer made this connection.
+    pub(crate) const fn was_accepted(&self) -> bool {
+        self.handles.is_none()
+    }
+
     /// Counts a handle of the application.
     pub(crate) fn hold(&self) {
         if let Some(handles) = &self.handles {
@@ -215,10 +220,12 @@ impl Link {
         self.disturb(&self.lobby, |conn, now| conn.close(now, deadline));
     }
 
-    /// Begins a graceful close and waits for its end.
-    pub(crate) fn close_and_wait(&self, deadline: Instant) -> CloseReason {
+    /// Begins a graceful close and waits for its end, to the last byte.
+    pub(crate) fn close_and_wait(self: &Arc<Self>, deadline: Instant) -> CloseReason {
         self.close(deadline);
-        self.closed()
+        let reason = self.closed();
+        self.actor.wait_for(&[Arc::downgrade(self)]);
+        reason
     }
 
     /// Waits until the connection is over.

@@ -1,7 +1,7 @@
 //! Accepting connections.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use scipp_proto::Instant;
 
-use crate::actor::{Address, Shared};
+use crate::actor::Shared;
 use crate::clock::now;
 use crate::link::{GRACE, Link};
 use crate::socket::{Interest, Socket, Waker, park};
@@ -63,6 +63,16 @@ impl Listener {
     pub fn stop(&self) {
         self.door.shut();
     }
+}
+
+/// Where a listener can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Address {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
 }
 
 /// The listening socket.

@@ -91,6 +91,9 @@ impl Portal {
     /// If `body` ends well, the remote task is waited for. If `body` fails or panics, the remote task is
     /// cancelled and waited for, and `body`'s error (or panic) is the result.
     ///
+    /// A timeout of this handle or of the context cancels the remote task when it runs out; it does not
+    /// cut the wait for its end, which takes as long as the task does, or the connection.
+    ///
     /// # Errors
     ///
     /// Of `body`, or why the context could not be opened or did not end well.
@@ -157,7 +160,12 @@ impl Portal {
     }
 
     /// Ends the connection in order: what we opened and what runs here is cancelled, its ends are waited
-    /// for (3 s at most), whole frames are written, then the socket is shut down.
+    /// for (3 s at most), whole frames are written, then the socket is shut down. Returns after that.
+    ///
+    /// A frame that was begun is finished even then, for which the peer has the `write_stall_timeout` of
+    /// the configuration; and the peer has a second to hang up in its turn, so that it can read all.
+    /// [`abort`](Self::abort) does not wait. An endpoint that closes the connection of its own request
+    /// waits for itself, that is, for all of the 3 s.
     pub fn close(&self) -> CloseReason {
         self.close_within(GRACE)
     }

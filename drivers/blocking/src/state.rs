@@ -93,8 +93,8 @@ pub(crate) struct State {
     pub(crate) sleeping: usize,
     /// Seats to be woken when the lock is free.
     pub(crate) dirty: Vec<Arc<Seat>>,
-    /// Seats that wait for room in the outbox.
-    pub(crate) crowded: Vec<Arc<Seat>>,
+    /// Seats that wait for room in the outbox, each once.
+    crowded: Vec<Arc<Seat>>,
     pub(crate) queue: VecDeque<Job>,
     pub(crate) crew: Crew,
     pub(crate) closed: Option<CloseReason>,
@@ -167,6 +167,20 @@ impl State {
         }
     }
 
+    /// Notes that whoever sleeps on `seat` waits for room in the outbox.
+    pub(crate) fn await_room(&mut self, seat: &Arc<Seat>) {
+        if !self.crowded.iter().any(|other| Arc::ptr_eq(other, seat)) {
+            self.crowded.push(Arc::clone(seat));
+        }
+    }
+
+    /// Nobody waits for this dialog any more.
+    pub(crate) fn forget_seat(&mut self, id: DialogId) {
+        if let Some(seat) = self.seats.remove(&id) {
+            self.crowded.retain(|other| !Arc::ptr_eq(other, &seat));
+        }
+    }
+
     /// There is room in the outbox. Tells whether anybody waited for it.
     pub(crate) fn rouse_crowded(&mut self) -> bool {
         let any = !self.crowded.is_empty();
@@ -198,5 +212,22 @@ impl State {
             self.rouse(seat);
         }
         self.crowded.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scipp_proto::{Config, Identity, Uid};
+
+    #[test]
+    fn a_seat_that_waits_for_room_is_listed_once() {
+        let identity = Identity::new(Uid::new("us", "1"));
+        let conn = Connection::new(Config::default(), identity, 1, now());
+        let mut state = State::new(conn, Arc::default());
+        let seat = Arc::<Seat>::default();
+        (0..3).for_each(|_| state.await_room(&seat));
+        assert_eq!(state.crowded.len(), 1);
+        assert!(state.rouse_crowded() && !state.rouse_crowded());
     }
 }

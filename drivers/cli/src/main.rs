@@ -1,5 +1,6 @@
 //! `scipp`: see actor dialogs at work.
 
+mod output;
 mod render;
 mod style;
 mod tour;
@@ -36,15 +37,17 @@ fn main() -> ExitCode {
         Ok(Command::Tour) => tour::run(),
         Ok(Command::TourPeer { unix }) => tour::peer::run(unix.as_deref()),
         Err(error) => {
-            eprintln!("scipp: {error}\n\n{USAGE}");
+            output::complain(format_args!("scipp: {error}\n\n{USAGE}"));
             ExitCode::from(2)
         }
     }
 }
 
 fn say(text: &str) -> ExitCode {
-    println!("{text}");
-    ExitCode::SUCCESS
+    match output::say(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output::unsaid(&error),
+    }
 }
 
 fn parse(mut args: lexopt::Parser) -> Result<Command, lexopt::Error> {

@@ -1,6 +1,10 @@
 //! The program as a user runs it.
 
-use std::process::{Command, Output};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Output, Stdio};
 
 fn scipp(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_scipp")).args(args).output().unwrap()
@@ -30,4 +34,38 @@ fn what_is_not_understood_is_explained() {
     }
     assert!(scipp(&["--help"]).status.success());
     assert!(scipp(&["--version"]).status.success());
+}
+
+#[test]
+fn output_that_goes_nowhere_is_a_failure_and_no_panic() {
+    for args in [["--help"], ["tour"]] {
+        let fails = |stdout: Stdio| {
+            let answer =
+                Command::new(env!("CARGO_BIN_EXE_scipp")).args(args).stdout(stdout).output().unwrap();
+            assert_eq!(answer.status.code(), Some(1), "{}", String::from_utf8_lossy(&answer.stderr));
+        };
+        let (abandoned, reader) = UnixStream::pair().unwrap();
+        drop(reader);
+        fails(OwnedFd::from(abandoned).into());
+        // A device that is always full, where there is one.
+        if let Ok(full) = File::options().write(true).open("/dev/full") {
+            fails(full.into());
+        }
+    }
+}
+
+#[test]
+fn a_killed_tour_leaves_nothing_behind() {
+    let dir = std::env::temp_dir().join(format!("scipp-tour-killed-{}", std::process::id()));
+    std::fs::create_dir(&dir).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scipp"));
+    let mut tour = command.arg("tour").env("TMPDIR", &dir).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(tour.stdout.take().unwrap()).lines().map(Result::unwrap);
+    out.find(|line| line.contains("over Unix")).expect("the second half of the tour");
+    out.find(|line| line.contains("a call")).expect("the first dialog after the handshake");
+    tour.kill().unwrap();
+    tour.wait().unwrap();
+    let left: Vec<_> = std::fs::read_dir(&dir).unwrap().collect();
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert!(left.is_empty(), "{left:?}");
 }

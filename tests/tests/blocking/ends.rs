@@ -1,15 +1,18 @@
 //! The end of connections: in order, by loss in each phase, by bad input.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
+use scipp_blocking::proto::wire::frame;
 use scipp_blocking::proto::{CloseReason, OpenError};
 use scipp_blocking::{Actor, Address, ChildContext, ConnectError, Error, NoArgs};
 
-use crate::rig::{Wire, with_server};
+use crate::rig::{Dir, Wire, with_server};
 
 const PATH: (&str, &str) = ("app", "task");
 
@@ -124,6 +127,83 @@ fn the_last_handle_closes_the_connection() {
             assert_eq!(known[0].close_reason(), None);
         },
     );
+}
+
+#[test]
+fn what_came_before_the_connection_was_lost_is_received_before_the_news() {
+    let (go, told) = (Wire::new(), Wire::new());
+    let server = |server: scipp_blocking::ActorBuilder| {
+        let (go, told) = (Arc::clone(&go), Arc::clone(&told));
+        server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
+            ctx.started(&())?;
+            let stream = ctx.open_stream()?;
+            // The second task comes after the items on the wire.
+            go.hear();
+            ctx.portal().closed();
+            told.tell((0..4).map(|_| stream.receive::<u32>()).collect::<Vec<_>>());
+            Ok::<(), Error>(())
+        })
+    };
+    let server = |builder| server(builder).function(("app", "nothing"), |_: NoArgs| Ok::<(), Error>(()));
+    with_server(server, |pair| {
+        let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+        let stream = ctx.open_stream().unwrap();
+        (0..3_u32).for_each(|item| stream.send(&item).unwrap());
+        pair.portal.call::<_, ()>(("app", "nothing"), &NoArgs {}).unwrap();
+        go.tell(());
+        pair.portal.abort();
+        let told = told.hear();
+        assert_eq!(told[..3], [Ok(Some(0)), Ok(Some(1)), Ok(Some(2))]);
+        assert_disconnected(told[3].clone());
+    });
+}
+
+#[test]
+fn close_returns_when_nothing_is_left_of_the_connection() {
+    with_server(
+        |server| server,
+        |pair| {
+            for _ in 0..20 {
+                pair.another().close();
+                assert_eq!(pair.client.portals().len(), 1);
+            }
+        },
+    );
+}
+
+#[test]
+fn closing_finishes_the_frame_that_was_begun() {
+    let dir = Dir::new();
+    let listener = UnixListener::bind(dir.join("socket")).unwrap();
+    let path = dir.join("socket");
+    let connecting = thread::spawn(|| Actor::builder("client").build().connect_unix(path).unwrap());
+    let mut peer = listener.accept().unwrap().0;
+    // The peer introduces itself with the words it hears, by another name.
+    let mut hello = vec![0; 4096];
+    let len = peer.read(&mut hello).unwrap();
+    let name = hello.windows(6).position(|word| word == b"client").unwrap();
+    hello[name..name + 6].copy_from_slice(b"mirror");
+    peer.write_all(&hello[..len]).unwrap();
+    let portal = connecting.join().unwrap();
+
+    let long = HashMap::from([("text", "x".repeat(4 << 20))]);
+    thread::scope(|scope| {
+        scope.spawn(|| assert_disconnected(portal.call::<_, ()>(PATH, &long)));
+        let mut frames = vec![0; 4];
+        peer.read_exact(&mut frames).unwrap();
+        let closing = scope.spawn(|| portal.close_within(Duration::ZERO));
+        while portal.close_reason().is_none() {
+            thread::yield_now();
+        }
+        peer.read_to_end(&mut frames).unwrap();
+        drop(peer);
+        assert_eq!(closing.join().unwrap(), CloseReason::Local);
+        let mut rest = &frames[..];
+        while let Some(len) = frame::body_len(rest, usize::MAX).unwrap() {
+            rest = rest.get(frame::PREFIX + len..).expect("no frame is cut");
+        }
+        assert!(rest.is_empty());
+    });
 }
 
 /// Sends `bytes` to a server from a stranger, and waits until it hangs up.

@@ -1,12 +1,14 @@
-//! Listeners: how they stop and what they leave behind.
+//! Listeners: how they stop, what they leave behind, and how much they let in.
 
 use std::os::unix::net::UnixStream;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread;
 
-use scipp_blocking::Actor;
+use scipp_blocking::{Actor, ActorBuilder, Address, ChildContext, ConnectError, Error, NoArgs};
 
-use crate::rig::Dir;
+use crate::rig::{Dir, Wire, remote, with_server};
+
+const PATH: (&str, &str) = ("app", "task");
 
 #[test]
 fn stopping_a_listener_ends_every_thread_that_serves_it() {
@@ -39,4 +41,46 @@ fn a_listener_removes_its_own_file_and_no_other() {
     UnixStream::connect(&path).unwrap();
     drop(second);
     assert!(!path.exists());
+}
+
+#[test]
+fn tasks_beyond_the_limit_of_the_actor_are_refused() {
+    let go = Wire::new();
+    let server = |server: ActorBuilder| {
+        let go = Arc::clone(&go);
+        let task = move |ctx: ChildContext, _: NoArgs| {
+            ctx.started(&())?;
+            go.hear();
+            Ok::<(), Error>(())
+        };
+        server.max_tasks(1).context(PATH, task)
+    };
+    with_server(server, |pair| {
+        let other = pair.another();
+        // The tasks that the connections began with may be about to return.
+        let begun = || pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).ok();
+        let (ctx, ()) = std::iter::repeat_with(begun).flatten().next().unwrap();
+        for portal in [&pair.portal, &other] {
+            let refused = remote(portal.start_context::<_, ()>(PATH, &NoArgs {}));
+            assert_eq!(refused.msg.boxed_type_str, "RuntimeError");
+        }
+        go.tell(());
+        ctx.wait().unwrap();
+    });
+}
+
+#[test]
+fn connections_beyond_the_limit_of_the_actor_are_closed() {
+    with_server(
+        |server| server.max_connections(1),
+        |pair| {
+            let one_more = match pair.listener.local_addr().unwrap() {
+                Address::Tcp(addr) => pair.client.connect_tcp(addr),
+                Address::Unix(path) => pair.client.connect_unix(path),
+                other => panic!("no such transport: {other:?}"),
+            };
+            assert!(matches!(one_more, Err(ConnectError::Handshake(_))), "{one_more:?}");
+            assert_eq!(pair.portal.close_reason(), None);
+        },
+    );
 }

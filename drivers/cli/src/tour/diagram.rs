@@ -1,5 +1,7 @@
 //! Dialogs as sequence diagrams, drawn while they happen.
 
+use std::fmt;
+use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use scipp_proto::wire::{Message, decode};
 use scipp_proto::{Config, Kwargs};
 
 use super::tracker::{Side, Tracker};
+use crate::output;
 use crate::render;
 use crate::style::Style;
 
@@ -29,30 +32,33 @@ struct State {
     tracker: Tracker,
     /// Consecutive items in one direction.
     run: Option<(Side, usize)>,
+    /// Why a line could not be printed.
+    unsaid: Option<io::Error>,
 }
 
 impl Diagram {
     /// A new connection: nothing is known of it.
     pub(crate) fn connection(&self, title: &str) {
-        *self.lock() = State::default();
-        println!("\n{}", Style::Title.paint(format_args!("━━ {title} ")));
+        let mut state = self.lock();
+        state.tracker = Tracker::default();
+        state.run = None;
+        state.say(format_args!("\n{}", Style::Title.paint(format_args!("━━ {title} "))));
     }
 
     /// The title of what follows, above its two lifelines.
     pub(crate) fn begin(&self, title: &str) {
-        println!("\n  {}", Style::Title.paint(title));
-        println!("  parent{:>width$}   {}", "child", Style::Dim.paint("phase after it"), width = SPAN - 3);
+        let mut state = self.lock();
+        state.say(format_args!("\n  {}", Style::Title.paint(title)));
+        let phase = Style::Dim.paint("phase after it");
+        state.say(format_args!("  parent{:>width$}   {phase}", "child", width = SPAN - 3));
     }
 
     /// Something that no frame tells.
     pub(crate) fn note(&self, text: &str) {
         let mut state = self.lock();
         state.end_run();
-        println!(
-            "    │{}│   {}",
-            Style::Bad.paint(format_args!("{text:╳^SPAN$}")),
-            Style::Dim.paint("no frame")
-        );
+        let gap = Style::Bad.paint(format_args!("{text:╳^SPAN$}"));
+        state.say(format_args!("    │{gap}│   {}", Style::Dim.paint("no frame")));
     }
 
     /// Waits until no more frames are to come, so that the next diagram begins cleanly; at most a second.
@@ -61,6 +67,11 @@ impl Diagram {
         let unsettled = |state: &mut State| !state.tracker.is_quiet();
         let waited = self.changed.wait_timeout_while(state, Duration::from_secs(1), unsettled);
         waited.unwrap_or_else(PoisonError::into_inner).0.end_run();
+    }
+
+    /// Tells whether all of it could be printed.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.lock().unsaid.take().map_or(Ok(()), Err)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -77,7 +88,7 @@ impl Tap for Diagram {
         let mut state = self.lock();
         match decode(&frame.body, &Config::default().limits()) {
             Ok(message) => state.draw(from, &message),
-            Err(rejected) => arrow(from, &format!("(not a message: {})", rejected.error), ""),
+            Err(rejected) => state.arrow(from, &format!("(not a message: {})", rejected.error), ""),
         }
         self.changed.notify_all();
     }
@@ -101,25 +112,31 @@ impl State {
         } else {
             self.end_run();
         }
-        arrow(from, &label(message), &phase);
+        self.arrow(from, &label(message), &phase);
     }
 
     /// Tells how much of a run was not drawn.
     fn end_run(&mut self) {
         if let Some((from, run)) = self.run.take().filter(|(_, run)| *run > RUN) {
-            arrow(from, &format!("… {} more Yield", run - RUN), "");
+            self.arrow(from, &format!("… {} more Yield", run - RUN), "");
         }
     }
-}
 
-fn arrow(from: Side, label: &str, phase: &str) {
-    let label = render::shorten(label, SPAN - 6);
-    let dashes = "─".repeat(SPAN - 4 - label.chars().count());
-    let line = match from {
-        Side::Us => Style::Sent.paint(format_args!("─ {label} {dashes}▶")),
-        Side::Peer => Style::Received.paint(format_args!("◀{dashes} {label} ─")),
-    };
-    println!("    │{line}│   {}", Style::Dim.paint(phase));
+    fn arrow(&mut self, from: Side, label: &str, phase: &str) {
+        let label = render::shorten(label, SPAN - 6);
+        let dashes = "─".repeat(SPAN - 4 - label.chars().count());
+        let line = match from {
+            Side::Us => Style::Sent.paint(format_args!("─ {label} {dashes}▶")),
+            Side::Peer => Style::Received.paint(format_args!("◀{dashes} {label} ─")),
+        };
+        self.say(format_args!("    │{line}│   {}", Style::Dim.paint(phase)));
+    }
+
+    fn say(&mut self, line: fmt::Arguments<'_>) {
+        if self.unsaid.is_none() {
+            self.unsaid = output::say(line).err();
+        }
+    }
 }
 
 /// The kind of a message and the part of it that people want to see.

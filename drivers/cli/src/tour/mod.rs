@@ -7,12 +7,14 @@ mod scenarios;
 mod tracker;
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use scipp_blocking::{Actor, Portal, TappedFrame};
 
+use crate::output::{complain, say, unsaid};
 use crate::style::Style;
 use diagram::Diagram;
 use process::{Peer, Transport};
@@ -41,11 +43,11 @@ pub(crate) fn run() -> ExitCode {
     let mut checked = Vec::new();
     for transport in Transport::ALL {
         if let Err(error) = take(transport, &mut checked) {
-            eprintln!("scipp tour: {transport}: {error}");
+            complain(format_args!("scipp tour: {transport}: {error}"));
             return ExitCode::FAILURE;
         }
     }
-    summarize(&checked, began.elapsed())
+    summarize(&checked, began.elapsed()).unwrap_or_else(|error| unsaid(&error))
 }
 
 fn take(transport: Transport, checked: &mut Vec<Checked>) -> Result<(), Box<dyn Error>> {
@@ -56,13 +58,14 @@ fn take(transport: Transport, checked: &mut Vec<Checked>) -> Result<(), Box<dyn 
         .build();
 
     diagram.connection(&format!("over {transport}"));
-    let peer = Peer::start(transport)?;
+    let mut peer = Peer::start(transport)?;
     diagram.begin("the handshake");
     let portal = patient(&peer.connect(&actor)?);
     for scenario in SCENARIOS {
         diagram.begin(scenario.title);
         let got = describe((scenario.hold)(&portal));
         diagram.settle();
+        diagram.check()?;
         checked.push(Checked { title: scenario.title, transport, expected: scenario.expected, got });
     }
     portal.close();
@@ -78,7 +81,7 @@ fn take(transport: Transport, checked: &mut Vec<Checked>) -> Result<(), Box<dyn 
         diagram.note(" the peer is killed ");
     }));
     checked.push(Checked { title, transport, expected, got });
-    Ok(())
+    Ok(diagram.check()?)
 }
 
 fn patient(portal: &Portal) -> Portal {
@@ -86,18 +89,15 @@ fn patient(portal: &Portal) -> Portal {
 }
 
 /// Prints one line a dialog. The tour failed if one of them is wrong.
-fn summarize(checked: &[Checked], took: Duration) -> ExitCode {
-    println!("\n{}", Style::Title.paint("━━ summary "));
-    println!("{}", table(checked));
+fn summarize(checked: &[Checked], took: Duration) -> io::Result<ExitCode> {
+    say(format_args!("\n{}", Style::Title.paint("━━ summary ")))?;
+    say(table(checked))?;
     let wrong = checked.iter().filter(|line| !line.is_ok()).count();
     let verdict = format!("{} dialogs, {wrong} wrong, {:.1} s", checked.len(), took.as_secs_f64());
-    if wrong == 0 {
-        println!("\n{}", Style::Good.paint(verdict));
-        ExitCode::SUCCESS
-    } else {
-        println!("\n{}", Style::Bad.paint(verdict));
-        ExitCode::FAILURE
-    }
+    let (style, code) =
+        if wrong == 0 { (Style::Good, ExitCode::SUCCESS) } else { (Style::Bad, ExitCode::FAILURE) };
+    say(format_args!("\n{}", style.paint(verdict)))?;
+    Ok(code)
 }
 
 fn table(checked: &[Checked]) -> String {
@@ -128,8 +128,9 @@ mod tests {
             expected: "returned 5",
             got: got.to_owned(),
         };
-        assert_eq!(summarize(&[line("returned 5")], Duration::ZERO), ExitCode::SUCCESS);
-        assert_eq!(summarize(&[line("returned 5"), line("returned 6")], Duration::ZERO), ExitCode::FAILURE);
+        let code = |lines: &[Checked]| summarize(lines, Duration::ZERO).unwrap();
+        assert_eq!(code(&[line("returned 5")]), ExitCode::SUCCESS);
+        assert_eq!(code(&[line("returned 5"), line("returned 6")]), ExitCode::FAILURE);
         assert!(table(&[line("returned 6")]).contains("WRONG"));
     }
 }

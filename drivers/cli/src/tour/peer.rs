@@ -9,12 +9,14 @@ use serde::Deserialize;
 
 use scipp_blocking::{Actor, Address, ChildContext, Error, Listener, NoArgs, TaskError, Yielder};
 
+use crate::output;
+
 /// Serves the tour until standard input ends, which it does with the first process.
 pub(crate) fn run(unix: Option<&Path>) -> ExitCode {
     match serve(unix) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("scipp tour-peer: {error}");
+            output::complain(format_args!("scipp tour-peer: {error}"));
             ExitCode::FAILURE
         }
     }

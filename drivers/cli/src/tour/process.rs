@@ -35,7 +35,7 @@ pub(crate) struct Peer {
     child: Child,
     transport: Transport,
     address: String,
-    _dir: Option<Dir>,
+    dir: Option<Dir>,
 }
 
 impl Peer {
@@ -51,7 +51,7 @@ impl Peer {
             command.arg(dir.0.join("peer.socket"));
         }
         let child = command.spawn()?;
-        let mut peer = Self { child, transport, address: String::new(), _dir: dir };
+        let mut peer = Self { child, transport, address: String::new(), dir };
         if let Some(stdout) = peer.child.stdout.take() {
             BufReader::new(stdout).read_line(&mut peer.address)?;
         }
@@ -59,11 +59,14 @@ impl Peer {
         Ok(peer)
     }
 
-    pub(crate) fn connect(&self, actor: &Actor) -> Result<Portal, Box<dyn Error>> {
-        Ok(match self.transport {
+    /// Connects, once. What was needed for that is removed then: later a signal may end us at any time.
+    pub(crate) fn connect(&mut self, actor: &Actor) -> Result<Portal, Box<dyn Error>> {
+        let portal = match self.transport {
             Transport::Tcp => actor.connect_tcp(&self.address)?,
             Transport::Unix => actor.connect_unix(&self.address)?,
-        })
+        };
+        self.dir = None;
+        Ok(portal)
     }
 
     /// Kills it, as an out-of-memory killer would.
@@ -87,7 +90,7 @@ impl Drop for Peer {
     }
 }
 
-/// A new directory that nobody else can look into, removed at the end.
+/// A new directory that nobody else can look into, removed with this.
 struct Dir(PathBuf);
 
 impl Dir {
