@@ -148,10 +148,11 @@ impl End {
         }
     }
 
-    /// A graceful close is over once everything it waits for is.
+    /// A graceful close is over once everything it waits for is: endings, and answers to cancel requests,
+    /// which can be owed longer than a dialog that a deadline ended.
     fn check_close_is_complete(&self, other: &Self) {
         let is_over = |known: &Known| match self.conn.dialog(known.id) {
-            Some(view) => view.is_ended(),
+            Some(view) => view.is_ended() && view.cancel_phase() != CancelPhase::Requested,
             // Released: it goes on as long as the other end does.
             None => {
                 let theirs = other.known.iter().find(|theirs| theirs.cid == known.cid);
