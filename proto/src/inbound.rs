@@ -103,7 +103,7 @@ impl Connection {
         }
     }
 
-    /// The dialog with this wire id, if it has not ended.
+    /// The dialog with this wire id, ended or not; a frame for one is no stray.
     pub(crate) fn lookup(&mut self, cid: Text<'_>) -> Option<DialogId> {
         let id = self.table.find(cid)?;
         self.strays = self.strays.saturating_sub(1);
