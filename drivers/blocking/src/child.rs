@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use scipp_common::{Error, convert};
+use scipp_common::{Error, Handle, convert};
 use scipp_proto::Uid;
 use scipp_proto::phase::State;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use scipp_common::{End, Error, now};
+use scipp_common::{End, Error, Handle, now};
 use scipp_proto::{Call, Connection, DialogRef, Instant, Outcome, Payload};
 
 use crate::link::{Link, Unmet, Urgency};
@@ -65,11 +65,6 @@ impl Dialog {
     /// Looks at the dialog.
     pub(crate) fn look<T>(&self, look: impl FnOnce(DialogRef<'_>) -> T) -> Option<T> {
         self.link.lock().conn.dialog(self.end.id).map(look)
-    }
-
-    /// A verb that never blocks.
-    pub(crate) fn act<T>(&self, verb: impl FnOnce(End, &mut Connection) -> T) -> T {
-        self.link.act(Urgency::Soon, |conn| verb(self.end, conn))
     }
 
     /// A verb that others who wait on this dialog have to know of.
@@ -136,6 +131,12 @@ impl Dialog {
 
     fn outcome_by(&self, deadline: Option<Instant>) -> Result<Outcome, Error> {
         self.wait(deadline, Urgency::Soon, |end, state| end.outcome(&state.conn))
+    }
+}
+
+impl Handle for Dialog {
+    fn act<R>(&self, verb: impl FnOnce(End, &mut Connection) -> R) -> R {
+        self.link.act(Urgency::Soon, |conn| verb(self.end, conn))
     }
 }
 

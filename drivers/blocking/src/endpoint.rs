@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_common::{Conclusion, End, TaskError, conclusion, guarded};
+use scipp_common::{Conclusion, End, Handle, TaskError, conclusion, guarded};
 use scipp_proto::{DialogId, Kind, Report, Request};
 
 use crate::child::{ChildContext, Yielder};
 use crate::dialog::Dialog;
-use crate::link::{Link, Urgency};
+use crate::link::Link;
 
 /// A body with its arguments, ready to run.
 pub(crate) type Task = Box<dyn FnOnce() -> Conclusion>;
@@ -62,21 +62,9 @@ impl Link {
     /// Answers a request of the peer, from beginning to end.
     pub(crate) fn serve(self: &Arc<Self>, id: DialogId, request: &Request) {
         let dialog = Arc::new(Dialog::new(self, End::opened(id)));
-        let admitted = self.actor.admit(request);
-        let (endpoint, _ticket) = match admitted {
-            Ok(admitted) => admitted,
-            Err(report) => return dialog.act(|end, conn| end.refuse(conn, *report)),
-        };
-        match endpoint.task(Arc::clone(&dialog), &request.kwargs) {
-            Err(report) => dialog.act(|end, conn| end.refuse(conn, *report)),
-            Ok(task) => {
-                if dialog.act(|end, conn| end.accept(conn, endpoint.kind)) {
-                    let conclusion =
-                        guarded(task).unwrap_or_else(|panic| Err(TaskError::new("RuntimeError", panic)));
-                    dialog.act(|end, conn| end.conclude(conn, conclusion));
-                }
-            }
-        }
+        let Some((task, _ticket)) = self.actor.answer(&dialog, request) else { return };
+        let conclusion = guarded(task).unwrap_or_else(|panic| Err(TaskError::new("RuntimeError", panic)));
+        dialog.act(|end, conn| end.conclude(conn, conclusion));
     }
 
     /// Refuses a request for which there is no thread.
@@ -86,10 +74,7 @@ impl Link {
     }
 
     /// The peer asks the whole actor to cancel.
-    pub(crate) fn cancel_actor(&self, id: DialogId) {
-        let canceller = End::requester(&self.lock().conn);
-        self.actor.cancel(&canceller);
-        self.act(Urgency::Now, |conn| End::opened(id).acknowledge(conn));
-        self.actor.shut_doors();
+    pub(crate) fn cancel_actor(self: &Arc<Self>, id: DialogId) {
+        self.actor.cancel_for(&Dialog::new(self, End::opened(id)));
     }
 }

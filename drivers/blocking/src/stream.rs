@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_common::{End, Error, convert};
+use scipp_common::{End, Error, Handle, convert};
 
 use crate::dialog::Dialog;
 use crate::link::Urgency;

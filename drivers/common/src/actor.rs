@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use scipp_proto::{Canceller, Connection, Identity, Report, Request};
+use scipp_proto::{Canceller, Connection, Identity, Kind, Report, Request};
 
 use crate::clock::now;
-use crate::endpoint::{Endpoint, Endpoints};
+use crate::end::End;
+use crate::endpoint::Endpoints;
 use crate::profile::Profile;
 use crate::quota::{Quota, Ticket};
 use crate::random::random;
@@ -20,6 +21,12 @@ use crate::tap::LinkTap;
 pub trait Link {
     /// Asks the tasks that run here for the peer to end.
     fn cancel_children(&self, canceller: &Canceller);
+}
+
+/// A hold on one end of a dialog.
+pub trait Handle {
+    /// Gives the core a verb, and sees to it that what it queues is written.
+    fn act<R>(&self, verb: impl FnOnce(End, &mut Connection) -> R) -> R;
 }
 
 /// A listener, as its actor sees it.
@@ -88,21 +95,6 @@ impl<L, D, H, T> Shared<L, D, H, T> {
         self.connections.take().ok_or_else(|| io::ErrorKind::ConnectionAborted.into())
     }
 
-    /// What serves `request`, and the right to run it.
-    ///
-    /// # Errors
-    ///
-    /// Why it has to be refused.
-    pub fn admit(&self, request: &Request) -> Result<(&Endpoint<H, T>, Ticket), Box<Report>> {
-        let unable = |why| Box::new(Report::new("RuntimeError", why));
-        if self.is_cancelled() {
-            return Err(unable("this actor was cancelled"));
-        }
-        let endpoint = self.endpoints.find(&request.target)?;
-        let ticket = self.tasks.take().ok_or_else(|| unable("this actor runs as many tasks as it may"))?;
-        Ok((endpoint, ticket))
-    }
-
     /// A connection has begun; `ticket` is its right to exist, if it was accepted.
     pub fn remember(&self, serial: u64, link: Arc<L>, ticket: Option<Ticket>) {
         lock(&self.links).insert(serial, (link, ticket));
@@ -123,6 +115,43 @@ impl<L, D, H, T> Shared<L, D, H, T> {
     /// Whether this actor takes no more requests.
     pub fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::Acquire)
+    }
+}
+
+impl<L, D, H: Handle, T> Shared<L, D, Arc<H>, T> {
+    /// Answers a request of the peer as far as nothing has to be waited for: accepts it and gives the task
+    /// that is to be run and concluded, with its right to run, or refuses it.
+    pub fn answer(&self, dialog: &Arc<H>, request: &Request) -> Option<(T, Ticket)> {
+        match self.prepare(dialog, request) {
+            Ok((kind, task, ticket)) => {
+                dialog.act(|end, conn| end.accept(conn, kind)).then_some((task, ticket))
+            }
+            Err(report) => {
+                dialog.act(|end, conn| end.refuse(conn, *report));
+                None
+            }
+        }
+    }
+
+    /// The peer asks for the end of the whole actor by `request`.
+    pub fn cancel_for(&self, request: &H)
+    where
+        L: Link,
+        D: Door,
+    {
+        self.cancel(&request.act(|_, conn| End::requester(conn)));
+        request.act(|end, conn| end.acknowledge(conn));
+        self.shut_doors();
+    }
+
+    fn prepare(&self, dialog: &Arc<H>, request: &Request) -> Result<(Kind, T, Ticket), Box<Report>> {
+        let unable = |why| Box::new(Report::new("RuntimeError", why));
+        if self.is_cancelled() {
+            return Err(unable("this actor was cancelled"));
+        }
+        let endpoint = self.endpoints.find(&request.target)?;
+        let ticket = self.tasks.take().ok_or_else(|| unable("this actor runs as many tasks as it may"))?;
+        Ok((endpoint.kind, endpoint.task(Arc::clone(dialog), &request.kwargs)?, ticket))
     }
 }
 

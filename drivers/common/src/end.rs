@@ -197,15 +197,14 @@ impl End {
     }
 
     /// In whose name a request to cancel this actor is carried out.
-    pub fn requester(conn: &Connection) -> Canceller {
+    pub(crate) fn requester(conn: &Connection) -> Canceller {
         conn.peer().map_or(Canceller::Us, |peer| Canceller::Actor(peer.uid.clone()))
     }
 
     /// This actor was told to cancel, and everything in it knows.
-    pub fn acknowledge(self, conn: &mut Connection) {
+    pub(crate) fn acknowledge(self, conn: &mut Connection) {
         // The connection may have gone meanwhile, and the request with it.
         let _gone = conn.acknowledge(self.id);
-        conn.release(now(), self.id);
     }
 
     /// Whether `error` is how this very dialog's calls report that the task was told to end.

@@ -20,8 +20,7 @@ type Make<H, T> = dyn Fn(H, &Kwargs) -> Result<T, Box<Report>> + Send + Sync;
 /// One function, generator or context with its types erased: makes a task `T` of a handle `H` on its
 /// dialog and of the arguments.
 pub struct Endpoint<H, T> {
-    /// What it is.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     make: Box<Make<H, T>>,
 }
 
@@ -36,7 +35,7 @@ impl<H, T> Endpoint<H, T> {
     /// # Errors
     ///
     /// The arguments are of another type: why the request has to be refused.
-    pub fn task(&self, handle: H, kwargs: &Kwargs) -> Result<T, Box<Report>> {
+    pub(crate) fn task(&self, handle: H, kwargs: &Kwargs) -> Result<T, Box<Report>> {
         guarded(|| (self.make)(handle, kwargs)).unwrap_or_else(|panic| Err(report("RuntimeError", panic)))
     }
 }

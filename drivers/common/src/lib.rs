@@ -29,7 +29,7 @@ mod quota;
 mod random;
 mod tap;
 
-pub use actor::{Door, Link, Shared};
+pub use actor::{Door, Handle, Link, Shared};
 pub use address::{Address, SocketFile, is_about_one_connection};
 pub use clock::now;
 pub use end::End;

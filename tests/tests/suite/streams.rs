@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::thread;
 
-use scipp_blocking::proto::{Config, config::OverrunPolicy};
-use scipp_blocking::{Actor, ChildContext, Error, MsgStream, NoArgs, Profile};
+use crate::driver::proto::{Config, config::OverrunPolicy};
+use crate::driver::{Actor, ChildContext, Error, MsgStream, NoArgs, Profile};
 
-use crate::rig::{Wire, on_each_transport, remote, with_server};
+use super::rig::{on_each_transport, remote, with_server};
+use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "stream");
 

@@ -4,9 +4,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use scipp_blocking::{Actor, Address, ChildContext, ConnectError, Error, NoArgs, Profile};
+use crate::driver::{Actor, Address, ChildContext, ConnectError, Error, NoArgs, Profile};
 
-use crate::rig::{Dir, Wire, on_each_transport, remote};
+use super::rig::{on_each_transport, remote};
+use super::wire::{Dir, Wire};
 
 const PATH: (&str, &str) = ("app", "task");
 
