@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from contextlib import asynccontextmanager
+from importlib.metadata import distribution
 
 import tractor
 import trio
@@ -110,7 +111,7 @@ async def greet(ctx: tractor.Context, name: str) -> int:
 
 
 @tractor.context
-async def sum(ctx: tractor.Context, start: int) -> int:
+async def add_up(ctx: tractor.Context, start: int) -> int:
     await ctx.started("ready")
     total = start
     async with ctx.open_stream() as stream:
@@ -228,7 +229,7 @@ async def context(portal):
 
 
 async def stream(portal):
-    async with portal.open_context(sum, start=10) as (ctx, first):
+    async with portal.open_context(add_up, start=10) as (ctx, first):
         saw(f"first {first}")
         async with ctx.open_stream() as both_ways:
             for item in range(1, 4):
@@ -385,10 +386,12 @@ async def main(role, scenario, address, registry):
 
 
 def versions():
-    from importlib.metadata import version
-
+    yield f"Python {sys.version.split()[0]}"
     for name in ("tractor", "trio", "msgspec"):
-        yield f"{name} {version(name)}"
+        package = distribution(name)
+        origin = json.loads(package.read_text("direct_url.json") or "{}")
+        commit = origin.get("vcs_info", {}).get("commit_id", "")
+        yield f"{name} {package.version} {commit}".strip()
 
 
 if __name__ == "__main__":
@@ -396,6 +399,6 @@ if __name__ == "__main__":
     import peer
 
     if sys.argv[1:] == ["versions"]:
-        print(", ".join([f"Python {sys.version.split()[0]}", *versions()]))
+        print(", ".join(versions()))
     else:
         trio.run(peer.main, *sys.argv[1:])

@@ -126,9 +126,11 @@ impl Process {
         test_kill_process_group(self.group) == Err(Errno::SRCH)
     }
 
-    /// Everything it said, for people.
+    /// What it said, for people: all of it, and the end of what it wrote to standard error.
     pub(crate) fn log(&self) -> String {
         let complaints = std::fs::read_to_string(&self.complaints).unwrap_or_else(|error| error.to_string());
+        let lines: Vec<_> = complaints.lines().collect();
+        let complaints = lines[lines.len().saturating_sub(100)..].join("\n");
         let status = self.status.map_or_else(|| "still runs".to_owned(), |status| status.to_string());
         let said = self.said.join("\n");
         format!("--- {} ({status}) said:\n{said}\n--- and on standard error:\n{complaints}", self.name)

@@ -80,14 +80,16 @@ impl<'a> Stage<'a> {
     /// Starts the process of a role.
     fn enter(&mut self, role: Role, address: &str) -> Result<(), String> {
         let name = Name { role, is_ours: self.case.setting.is_ours(role) };
+        let part = [role.name(), self.case.scenario.name(), address];
         let mut command = if name.is_ours {
             let mut command = Command::new(std::env::current_exe().map_err(text)?);
-            command.args(["ours", self.case.setting.driver.name]);
+            command.args(["ours", self.case.setting.driver.name]).args(part);
             command
         } else {
-            (self.theirs)()
+            let mut command = (self.theirs)();
+            command.args(part).arg(&self.registry.at);
+            command
         };
-        command.args([role.name(), self.case.scenario.name(), address, &self.registry.at]);
         let process = Process::start(name, &mut command, &self.dir.0, self.teller.clone()).map_err(text)?;
         self.cast.push(process);
         Ok(())

@@ -1,7 +1,7 @@
 //! All tests, run and reported as the standard harness does it, which cannot skip a test while it runs.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
@@ -173,7 +173,7 @@ impl Python {
         println!("\n{versions}");
         let settings = settings();
         let heads = settings.iter().map(|setting| format!("  {setting}"));
-        println!("{:21}{}", "", heads.collect::<String>());
+        println!("{:22}{}", "", heads.collect::<String>());
         for scenario in Scenario::ALL {
             let cells = settings.iter().map(|&setting| {
                 let name = Case { setting, scenario }.to_string();
@@ -185,13 +185,13 @@ impl Python {
                 };
                 format!("  {cell:width$}", width = setting.to_string().len())
             });
-            println!("{:21}{}", scenario.name(), cells.collect::<String>().trim_end());
+            println!("{:22}{}", scenario.name(), cells.collect::<String>().trim_end());
         }
     }
 }
 
 /// The Python side; no byte code is left beside it.
-fn peer(python: &PathBuf) -> Command {
+fn peer(python: &Path) -> Command {
     let mut command = Command::new(python);
     command.args(["-B", PEER]);
     command

@@ -2,7 +2,6 @@
 
 use std::thread;
 
-use serde::Deserialize;
 use serde_json::json;
 
 use scipp_blocking::proto::RemoteErrorKind;
@@ -11,6 +10,7 @@ use scipp_blocking::{
     NoArgs, Portal, TappedFrame, TaskError, Yielder,
 };
 
+use super::args::{Count, Name, Pair, Start, Text};
 use super::inbox::Inbox;
 use super::{ACK_EVERY, BURST, Part, Played, WINDOW, listening_at, passed, saw, up};
 use crate::case::Role;
@@ -78,12 +78,9 @@ fn hold(scenario: Scenario, portal: &Portal, inbox: &Inbox) -> Result<(), Error>
             let items = portal.iterate::<_, u32>(("peer", "count_and_wait"), &json!({ "to": 3 }))?;
             saw(format!("yielded {:?}", items.take(2).collect::<Result<Vec<_>, _>>()?));
         }
-        Scenario::Context => open(portal, "greet", &json!({ "name": "you" }), |_, first: String| {
-            saw(format!("first {first}"));
-            Ok(())
-        })?,
-        Scenario::Stream => open(portal, "sum", &json!({ "start": 10 }), |ctx, first: String| {
-            saw(format!("first {first}"));
+        Scenario::Context => open(portal, "greet", &json!({ "name": "you" }), first_value)?,
+        Scenario::Stream => open(portal, "add_up", &json!({ "start": 10 }), |ctx, first: String| {
+            first_value(ctx, first)?;
             let stream = ctx.open_stream()?;
             for item in 1..=3 {
                 stream.send(&item)?;
@@ -92,14 +89,8 @@ fn hold(scenario: Scenario, portal: &Portal, inbox: &Inbox) -> Result<(), Error>
             }
             Ok(())
         })?,
-        Scenario::ErrorBeforeStarted => open(portal, "fail_early", &json!({}), |_, first: String| {
-            saw(format!("first {first}"));
-            Ok(())
-        })?,
-        Scenario::ErrorAfterStarted => open(portal, "fail_late", &json!({}), |_, first: String| {
-            saw(format!("first {first}"));
-            Ok(())
-        })?,
+        Scenario::ErrorBeforeStarted => open(portal, "fail_early", &json!({}), first_value)?,
+        Scenario::ErrorAfterStarted => open(portal, "fail_late", &json!({}), first_value)?,
         Scenario::CancelByParent => open(portal, "wait", &json!({}), |ctx, _: String| {
             up();
             ctx.cancel()
@@ -150,6 +141,11 @@ fn open<F: serde::de::DeserializeOwned>(
     Ok(())
 }
 
+fn first_value(_: &Context, first: String) -> Result<(), Error> {
+    saw(format!("first {first}"));
+    Ok(())
+}
+
 // What a child does.
 
 fn serve(address: &str, inbox: &'static Inbox) -> Played {
@@ -174,32 +170,6 @@ fn listen(actor: &Actor, address: &str) -> std::io::Result<Listener> {
     if address.starts_with('/') { actor.listen_unix(address) } else { actor.listen_tcp(address) }
 }
 
-#[derive(Deserialize)]
-struct Text {
-    text: String,
-}
-
-#[derive(Deserialize)]
-struct Pair {
-    a: i64,
-    b: i64,
-}
-
-#[derive(Deserialize)]
-struct Count {
-    to: u32,
-}
-
-#[derive(Deserialize)]
-struct Name {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Start {
-    start: i64,
-}
-
 fn actor(inbox: &'static Inbox) -> Actor {
     builder(Role::Child)
         .function(("peer", "echo"), |args: Text| Ok::<_, Error>(args.text))
@@ -222,7 +192,7 @@ fn actor(inbox: &'static Inbox) -> Actor {
             saw("greeted");
             Ok::<_, Error>(args.name.len())
         })
-        .context(("peer", "sum"), sum)
+        .context(("peer", "add_up"), add_up)
         .context(("peer", "fail_early"), |_: ChildContext, _: NoArgs| {
             saw("fails");
             Err::<(), _>(TaskError::new("ValueError", "no good start"))
@@ -268,7 +238,7 @@ fn count_and_wait(args: Count, out: Yielder) -> Result<(), Error> {
     out.check()
 }
 
-fn sum(ctx: ChildContext, args: Start) -> Result<i64, Error> {
+fn add_up(ctx: ChildContext, args: Start) -> Result<i64, Error> {
     ctx.started("ready")?;
     let stream = ctx.open_stream()?;
     let mut sum = args.start;

@@ -3,6 +3,7 @@
 //! `ours DRIVER ROLE SCENARIO ADDRESS` says on standard output what `peer.py` says, and listens on standard
 //! input for the same.
 
+mod args;
 mod blocking;
 mod inbox;
 
@@ -66,7 +67,8 @@ pub(crate) fn main(mut args: impl Iterator<Item = String>) -> ExitCode {
     }
 }
 
-/// No thread may outlive what it was for. The test's deadline ends this if one does.
+/// No thread may outlive what it was for, as far as the system tells. The deadline of the case ends this if
+/// one does.
 fn wait_until_alone() {
     let others = || std::fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.count().saturating_sub(1));
     if others() > 0 {
