@@ -1,25 +1,18 @@
 //! Accepting connections.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
+use scipp_common::{ACCEPT_PAUSE, Address, GRACE, SocketFile, is_about_one_connection, now};
 use scipp_proto::Instant;
 
 use crate::actor::Shared;
-use crate::clock::now;
-use crate::link::{GRACE, Link};
+use crate::link::Link;
 use crate::socket::{Interest, Socket, Waker, park};
-
-/// How long accepting pauses when the process is out of something (files, memory): what is missing does
-/// not announce its return, and asking at once again would spin.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// A bound address of an actor. Cheap to clone; all clones are the same listener.
 ///
@@ -42,7 +35,7 @@ impl Listener {
     pub fn local_addr(&self) -> io::Result<Address> {
         match &self.door.welcome {
             Welcome::Tcp(socket) => Ok(Address::Tcp(socket.local_addr()?)),
-            Welcome::Unix(_, file) => Ok(Address::Unix(file.path.clone())),
+            Welcome::Unix(_, file) => Ok(Address::Unix(file.path().to_owned())),
         }
     }
 
@@ -53,26 +46,15 @@ impl Listener {
         let mut links = Vec::new();
         self.door.accept_until_shut(&mut links);
         let deadline = now().saturating_add(GRACE);
-        for link in links.iter().filter_map(Weak::upgrade) {
-            link.close(deadline);
-        }
-        self.door.actor.wait_for(&links);
+        let links: Vec<_> = links.iter().filter_map(Weak::upgrade).collect();
+        links.iter().for_each(|link| link.close(deadline));
+        links.iter().for_each(|link| link.wait_until_gone());
     }
 
     /// Ends [`serve`](Self::serve), now or as soon as it is called. Does not wait.
     pub fn stop(&self) {
-        self.door.shut();
+        scipp_common::Door::shut(&*self.door);
     }
-}
-
-/// Where a listener can be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Address {
-    /// A TCP address.
-    Tcp(SocketAddr),
-    /// The path of a Unix socket.
-    Unix(PathBuf),
 }
 
 /// The listening socket.
@@ -80,34 +62,6 @@ pub enum Address {
 pub(crate) enum Welcome {
     Tcp(TcpListener),
     Unix(UnixListener, SocketFile),
-}
-
-/// The file of a Unix socket that is ours to remove.
-#[derive(Debug)]
-pub(crate) struct SocketFile {
-    path: PathBuf,
-    inode: (u64, u64),
-}
-
-impl SocketFile {
-    /// The file that was just made at `path`.
-    pub(crate) fn of(path: PathBuf) -> io::Result<Self> {
-        Ok(Self { inode: inode(&path)?, path })
-    }
-
-    /// Removes it, unless there is another one at its path by now.
-    fn remove(&self) {
-        if inode(&self.path).is_ok_and(|found| found == self.inode) {
-            // Somebody may remove it at the same moment.
-            let _gone = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Which file is at `path`: its device, and its number there.
-fn inode(path: &Path) -> io::Result<(u64, u64)> {
-    let file = std::fs::symlink_metadata(path)?;
-    Ok((file.dev(), file.ino()))
 }
 
 /// What the clones of one listener share.
@@ -121,12 +75,7 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) fn new(welcome: Welcome, actor: Arc<Shared>) -> io::Result<Self> {
-        Ok(Self { welcome, waker: Waker::new()?, is_shut: AtomicBool::new(actor.is_cancelled()), actor })
-    }
-
-    pub(crate) fn shut(&self) {
-        self.is_shut.store(true, Ordering::Release);
-        self.waker.wake_for_good();
+        Ok(Self { welcome, waker: Waker::new()?, is_shut: AtomicBool::new(false), actor })
     }
 
     fn accept_until_shut(&self, links: &mut Vec<Weak<Link>>) {
@@ -145,7 +94,7 @@ impl Door {
                     None
                 }
                 Err(error) if is_about_one_connection(&error) => None,
-                Err(_) => Some(now().saturating_add(PAUSE)),
+                Err(_) => Some(now().saturating_add(ACCEPT_PAUSE)),
             };
         }
     }
@@ -155,19 +104,15 @@ impl Door {
             Welcome::Tcp(listener) => Socket::tcp(listener.accept()?.0)?,
             Welcome::Unix(listener, _) => Socket::unix(listener.accept()?.0)?,
         };
-        self.actor.attach(socket, false)
+        Link::accepted(&self.actor, socket)
     }
 }
 
-/// Whether the next connection may do better.
-fn is_about_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{
-        ConnectionAborted, ConnectionReset, Interrupted, InvalidInput, NotConnected, WouldBlock,
-    };
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted | InvalidInput | NotConnected | WouldBlock
-    )
+impl scipp_common::Door for Door {
+    fn shut(&self) {
+        self.is_shut.store(true, Ordering::Release);
+        self.waker.wake_for_good();
+    }
 }
 
 impl AsFd for Welcome {
@@ -182,7 +127,6 @@ impl AsFd for Welcome {
 impl Drop for Welcome {
     fn drop(&mut self) {
         if let Self::Unix(_, file) = self {
-            // The socket is still open: no other file can have been given the same inode.
             file.remove();
         }
     }

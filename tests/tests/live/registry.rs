@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use scipp_blocking::proto::{Identity, RuntimeEndpoint};
-use scipp_blocking::{Actor, Address, Error, Listener};
+use scipp_blocking::{Actor, Address, Error, Listener, Profile};
 use serde::{Deserialize, Serialize};
 
 /// Host and port, or the directory and the name of a socket file.
@@ -90,9 +90,9 @@ impl Registry {
 
 fn actor(entries: &Entries) -> Actor {
     let (register, unregister, find) = (Arc::clone(entries), Arc::clone(entries), Arc::clone(entries));
-    let anybody = Actor::builder("registry").build().identity().clone();
-    Actor::builder("registry")
-        .identity(Identity { is_registrar: Some(true), ..anybody })
+    let nobody = Actor::builder("registry").build().identity().clone();
+    let profile = Profile::new("registry").identity(Identity { is_registrar: Some(true), ..nobody });
+    Actor::builder(profile)
         .runtime(RuntimeEndpoint::RegisterActor, move |entry| {
             lock(&register).push(entry);
             Ok::<_, Error>(())

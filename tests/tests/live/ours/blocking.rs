@@ -4,15 +4,13 @@ use std::thread;
 
 use serde_json::json;
 
-use scipp_blocking::proto::RemoteErrorKind;
 use scipp_blocking::{
-    Actor, ActorBuilder, Address, ChildContext, Context, Direction, Ending, Error, Listener, MsgStream,
-    NoArgs, Portal, TappedFrame, TaskError, Yielder,
+    Actor, Address, ChildContext, Context, Error, Listener, MsgStream, NoArgs, Portal, TaskError, Yielder,
 };
 
 use super::args::{Count, Name, Pair, Start, Text};
 use super::inbox::Inbox;
-use super::{ACK_EVERY, BURST, Part, Played, WINDOW, listening_at, passed, saw, up};
+use super::{ACK_EVERY, BURST, Part, Played, WINDOW, listening_at, profile, saw, saw_ending, up, why};
 use crate::case::Role;
 use crate::table::Scenario;
 
@@ -20,38 +18,20 @@ pub(super) fn run(part: &Part, inbox: &'static Inbox) -> Played {
     if part.role == Role::Child {
         return serve(&part.address, inbox);
     }
-    let portal = connect(&builder(part.role).build(), &part.address)?;
+    let portal = connect(&Actor::builder(profile(part.role)).build(), &part.address)?;
     if part.role == Role::Third {
         portal.cancel_actor()?;
         saw("cancelled it");
     } else if let Err(error) = hold(part.scenario, &portal, inbox) {
-        saw(ending(&error));
+        saw(why(&error));
     }
     inbox.end();
     portal.close();
     Ok(())
 }
 
-fn builder(role: Role) -> ActorBuilder {
-    Actor::builder(role.name())
-        .tap(|frame: &TappedFrame| passed(frame.direction == Direction::Out, &frame.body))
-}
-
 fn connect(actor: &Actor, address: &str) -> Result<Portal, scipp_blocking::ConnectError> {
     if address.starts_with('/') { actor.connect_unix(address) } else { actor.connect_tcp(address) }
-}
-
-/// How a dialog ended that ended badly, in the words of the table.
-fn ending(error: &Error) -> String {
-    match error {
-        Error::Remote(remote) if remote.kind() == RemoteErrorKind::ContextCancelled => {
-            format!("cancelled by {}", remote.canceller().map_or("nobody", |uid| uid.name()))
-        }
-        Error::Remote(remote) => format!("failed: {}", remote.msg.boxed_type_str),
-        Error::Cancelled { by } => format!("cancelled by {}", by.as_ref().map_or("nobody", |uid| uid.name())),
-        Error::Disconnected(_) => "disconnected".to_owned(),
-        other => format!("raised {other:?}"),
-    }
 }
 
 // What a parent does.
@@ -133,12 +113,7 @@ fn open<F: serde::de::DeserializeOwned>(
     body: impl FnOnce(&Context, F) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let ((), ending) = portal.open_context(("peer", func), args, body)?;
-    saw(match &ending {
-        Ending::Returned(_) => format!("returned {}", ending.returned::<i64>()?),
-        Ending::Cancelled { confirmed: true } => "cancelled".to_owned(),
-        Ending::Cancelled { confirmed: false } => "cancelled, unconfirmed".to_owned(),
-    });
-    Ok(())
+    saw_ending(&ending)
 }
 
 fn first_value(_: &Context, first: String) -> Result<(), Error> {
@@ -171,7 +146,7 @@ fn listen(actor: &Actor, address: &str) -> std::io::Result<Listener> {
 }
 
 fn actor(inbox: &'static Inbox) -> Actor {
-    builder(Role::Child)
+    Actor::builder(profile(Role::Child))
         .function(("peer", "echo"), |args: Text| Ok::<_, Error>(args.text))
         .function(("peer", "add"), |args: Pair| {
             saw("called");
@@ -206,7 +181,7 @@ fn actor(inbox: &'static Inbox) -> Actor {
             ctx.started("waiting")?;
             let stream = ctx.open_stream()?;
             up();
-            let received = stream.receive::<String>().inspect_err(|error| saw(ending(error)))?;
+            let received = stream.receive::<String>().inspect_err(|error| saw(why(error)))?;
             saw(format!("received {received:?}"));
             Ok::<_, Error>(())
         })
@@ -215,7 +190,7 @@ fn actor(inbox: &'static Inbox) -> Actor {
             up();
             inbox.go();
             ctx.cancel()?;
-            ctx.check().inspect_err(|error| saw(ending(error)))
+            ctx.check().inspect_err(|error| saw(why(error)))
         })
         .context(("peer", "take_burst"), |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;

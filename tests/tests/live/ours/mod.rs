@@ -6,11 +6,15 @@
 mod args;
 mod blocking;
 mod inbox;
+mod smol;
 
 use std::error::Error;
-use std::process::ExitCode;
+use std::fs::{self, DirEntry};
+use std::process::{self, ExitCode};
 use std::thread;
 
+use scipp_blocking::proto::{RemoteErrorKind, Uid};
+use scipp_blocking::{Direction, Ending, Profile, TappedFrame};
 use serde_json::{Value, json};
 
 use crate::case::Role;
@@ -26,10 +30,15 @@ pub(crate) struct Driver {
     pub(crate) name: &'static str,
     /// Plays a part, until standard input ends and everything has been closed.
     run: fn(&Part, &'static Inbox) -> Played,
+    /// How the names of the threads begin that its runtime keeps as long as the process lives.
+    keeps: &'static [&'static str],
 }
 
 /// All of them.
-pub(crate) const DRIVERS: [Driver; 1] = [Driver { name: "blocking", run: blocking::run }];
+pub(crate) const DRIVERS: [Driver; 2] = [
+    Driver { name: "blocking", run: blocking::run, keeps: &[] },
+    Driver { name: "smol", run: smol::run, keeps: &["async-io", "blocking-"] },
+];
 
 /// How many items a burst has, how many the reader takes between two acknowledgements, and how many are
 /// unread at most: the window of 64 less room for what ends the dialog.
@@ -57,7 +66,7 @@ pub(crate) fn main(mut args: impl Iterator<Item = String>) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let result = (driver.run)(&Part { role, scenario, address }, Inbox::open());
-    wait_until_alone();
+    wait_until_alone(driver);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -69,14 +78,59 @@ pub(crate) fn main(mut args: impl Iterator<Item = String>) -> ExitCode {
 
 /// No thread may outlive what it was for, as far as the system tells. The deadline of the case ends this if
 /// one does.
-fn wait_until_alone() {
-    let others = || std::fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.count().saturating_sub(1));
-    if others() > 0 {
-        eprintln!("waiting for {} threads to end", others());
+fn wait_until_alone(driver: &Driver) {
+    let mut others = threads(driver);
+    if others > 0 {
+        eprintln!("waiting for {others} threads to end");
     }
-    while others() > 0 {
+    while others > 0 {
         thread::yield_now();
+        others = threads(driver);
     }
+}
+
+/// How many threads there are beside this one and those of the driver's runtime.
+fn threads(driver: &Driver) -> usize {
+    let is_other = |task: &DirEntry| {
+        let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+        task.file_name() != process::id().to_string().as_str()
+            && !driver.keeps.iter().any(|kept| name.starts_with(kept))
+    };
+    fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.flatten().filter(is_other).count())
+}
+
+/// An actor that leaves a trace of its frames for whoever has to find out what went wrong.
+fn profile(role: Role) -> Profile {
+    Profile::new(role.name()).tap(|frame: &TappedFrame| {
+        let arrow = if frame.direction == Direction::Out { "->" } else { "<-" };
+        match rmpv::decode::read_value(&mut &*frame.body) {
+            Ok(message) => eprintln!("{arrow} {message}"),
+            Err(error) => eprintln!("{arrow} {error}"),
+        }
+    })
+}
+
+/// How a dialog ended that ended badly, in the words of the table.
+fn why(error: &scipp_blocking::Error) -> String {
+    use scipp_blocking::Error::{Cancelled, Disconnected, Remote};
+    let by = |uid: Option<&Uid>| format!("cancelled by {}", uid.map_or("nobody", Uid::name));
+    match error {
+        Remote(remote) if remote.kind() == RemoteErrorKind::ContextCancelled => by(remote.canceller()),
+        Remote(remote) => format!("failed: {}", remote.msg.boxed_type_str),
+        Cancelled { by: uid } => by(uid.as_ref()),
+        Disconnected(_) => "disconnected".to_owned(),
+        other => format!("raised {other:?}"),
+    }
+}
+
+/// A context ended well.
+fn saw_ending(ending: &Ending) -> Result<(), scipp_blocking::Error> {
+    saw(match ending {
+        Ending::Returned(_) => format!("returned {}", ending.returned::<i64>()?),
+        Ending::Cancelled { confirmed: true } => "cancelled".to_owned(),
+        Ending::Cancelled { confirmed: false } => "cancelled, unconfirmed".to_owned(),
+    });
+    Ok(())
 }
 
 /// What user code saw.
@@ -91,15 +145,6 @@ fn up() {
 
 fn listening_at(address: &str) {
     tell(&json!({ "at": address }));
-}
-
-/// Leaves a trace of a frame for whoever has to find out what went wrong.
-fn passed(is_ours: bool, mut body: &[u8]) {
-    let arrow = if is_ours { "->" } else { "<-" };
-    match rmpv::decode::read_value(&mut body) {
-        Ok(message) => eprintln!("{arrow} {message}"),
-        Err(error) => eprintln!("{arrow} {error}"),
-    }
 }
 
 fn tell(line: &Value) {
