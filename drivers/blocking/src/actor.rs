@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_common::{ConnectError, Handles, Path, Profile, SocketFile, TaskError, Ticket};
+use scipp_common::{ConnectError, Entrance, Handles, Path, Profile, TaskError, Ticket};
 use scipp_proto::{Canceller, Identity, RuntimeEndpoint};
 
 use crate::child::{ChildContext, Yielder};
@@ -65,7 +65,7 @@ impl Actor {
     pub fn listen_tcp(&self, addr: impl ToSocketAddrs) -> io::Result<Listener> {
         let socket = TcpListener::bind(addr)?;
         socket.set_nonblocking(true)?;
-        self.open_door(Welcome::Tcp(socket))
+        self.open_door(Entrance::tcp(socket.local_addr()?, Welcome::Tcp(socket)))
     }
 
     /// Binds a Unix socket; its file is removed with the listener, unless another one has taken its place.
@@ -75,9 +75,8 @@ impl Actor {
     /// The path cannot be bound; a file that is there already is not replaced.
     pub fn listen_unix(&self, path: impl AsRef<FilePath>) -> io::Result<Listener> {
         let socket = UnixListener::bind(&path)?;
-        let file = SocketFile::of(path.as_ref().to_owned())?;
         socket.set_nonblocking(true)?;
-        self.open_door(Welcome::Unix(socket, file))
+        self.open_door(Entrance::unix(path.as_ref(), Welcome::Unix(socket))?)
     }
 
     /// All present connections, made and accepted.
@@ -98,8 +97,8 @@ impl Actor {
         Ok(portal)
     }
 
-    fn open_door(&self, welcome: Welcome) -> io::Result<Listener> {
-        let door = Arc::new(Door::new(welcome, Arc::clone(&self.shared))?);
+    fn open_door(&self, entrance: Entrance<Welcome>) -> io::Result<Listener> {
+        let door = Arc::new(Door::new(entrance, Arc::clone(&self.shared))?);
         self.shared.open_door(&door);
         Ok(Listener::new(door))
     }

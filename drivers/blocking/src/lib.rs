@@ -22,7 +22,7 @@
 //!     };
 //!     let server = Actor::builder("server").function(("math", "add"), add).context(("math", "sum"), sum);
 //!     let listener = server.build().listen_tcp("127.0.0.1:0")?;
-//!     let Address::Tcp(addr) = listener.local_addr()? else { unreachable!() };
+//!     let &Address::Tcp(addr) = listener.local_addr() else { unreachable!() };
 //!     thread::spawn(move || listener.serve());
 //!
 //!     let portal = Actor::builder("client").build().connect_tcp(addr)?;

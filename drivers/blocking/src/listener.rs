@@ -4,10 +4,9 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use scipp_common::{ACCEPT_PAUSE, Address, GRACE, SocketFile, is_about_one_connection, now};
+use scipp_common::{ACCEPT_PAUSE, Address, Entrance, GRACE, is_about_one_connection, now};
 use scipp_proto::Instant;
 
 use crate::actor::Shared;
@@ -16,7 +15,7 @@ use crate::socket::{Interest, Socket, Waker, park};
 
 /// A bound address of an actor. Cheap to clone; all clones are the same listener.
 ///
-/// Dropping the last clone unbinds the address. That cannot happen while [`serve`](Self::serve) runs.
+/// [Stopping](Self::stop) it or dropping the last clone unbinds the address.
 #[derive(Debug, Clone)]
 pub struct Listener {
     door: Arc<Door>,
@@ -28,15 +27,8 @@ impl Listener {
     }
 
     /// Where it listens.
-    ///
-    /// # Errors
-    ///
-    /// The operating system does not say.
-    pub fn local_addr(&self) -> io::Result<Address> {
-        match &self.door.welcome {
-            Welcome::Tcp(socket) => Ok(Address::Tcp(socket.local_addr()?)),
-            Welcome::Unix(_, file) => Ok(Address::Unix(file.path().to_owned())),
-        }
+    pub fn local_addr(&self) -> &Address {
+        self.door.entrance.address()
     }
 
     /// Accepts and serves connections until [`stop`](Self::stop) is called or the actor is cancelled;
@@ -51,7 +43,7 @@ impl Listener {
         links.iter().for_each(|link| link.wait_until_gone());
     }
 
-    /// Ends [`serve`](Self::serve), now or as soon as it is called. Does not wait.
+    /// Unbinds the address and ends [`serve`](Self::serve), now or as soon as it is called. Does not wait.
     pub fn stop(&self) {
         scipp_common::Door::shut(&*self.door);
     }
@@ -61,33 +53,32 @@ impl Listener {
 #[derive(Debug)]
 pub(crate) enum Welcome {
     Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
+    Unix(UnixListener),
 }
 
 /// What the clones of one listener share.
 #[derive(Debug)]
 pub(crate) struct Door {
-    welcome: Welcome,
+    entrance: Entrance<Welcome>,
     waker: Waker,
-    is_shut: AtomicBool,
     actor: Arc<Shared>,
 }
 
 impl Door {
-    pub(crate) fn new(welcome: Welcome, actor: Arc<Shared>) -> io::Result<Self> {
-        Ok(Self { welcome, waker: Waker::new()?, is_shut: AtomicBool::new(false), actor })
+    pub(crate) fn new(entrance: Entrance<Welcome>, actor: Arc<Shared>) -> io::Result<Self> {
+        Ok(Self { entrance, waker: Waker::new()?, actor })
     }
 
     fn accept_until_shut(&self, links: &mut Vec<Weak<Link>>) {
         let mut paused_until: Option<Instant> = None;
-        while !self.is_shut.load(Ordering::Acquire) {
+        while let Some(open) = self.entrance.open() {
             let rest = paused_until.map(|until| until.duration_since(now()));
             let interest = Interest { read: rest.is_none_or(|rest| rest.is_zero()), write: false };
-            let arrived = park(&self.welcome, interest, &self.waker, rest.filter(|rest| !rest.is_zero()));
+            let arrived = park(&open.socket, interest, &self.waker, rest.filter(|rest| !rest.is_zero()));
             if !arrived.is_ok_and(|ready| ready.readable) {
                 continue;
             }
-            paused_until = match self.accept() {
+            paused_until = match open.socket.accept().and_then(|socket| Link::accepted(&self.actor, socket)) {
                 Ok(link) => {
                     links.retain(|link| link.strong_count() > 0);
                     links.push(Arc::downgrade(&link));
@@ -98,19 +89,20 @@ impl Door {
             };
         }
     }
+}
 
-    fn accept(&self) -> io::Result<Arc<Link>> {
-        let socket = match &self.welcome {
-            Welcome::Tcp(listener) => Socket::tcp(listener.accept()?.0)?,
-            Welcome::Unix(listener, _) => Socket::unix(listener.accept()?.0)?,
-        };
-        Link::accepted(&self.actor, socket)
+impl Welcome {
+    fn accept(&self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => Socket::tcp(listener.accept()?.0),
+            Self::Unix(listener) => Socket::unix(listener.accept()?.0),
+        }
     }
 }
 
 impl scipp_common::Door for Door {
     fn shut(&self) {
-        self.is_shut.store(true, Ordering::Release);
+        self.entrance.shut();
         self.waker.wake_for_good();
     }
 }
@@ -119,15 +111,7 @@ impl AsFd for Welcome {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(listener) => listener.as_fd(),
-            Self::Unix(listener, _) => listener.as_fd(),
-        }
-    }
-}
-
-impl Drop for Welcome {
-    fn drop(&mut self) {
-        if let Self::Unix(_, file) = self {
-            file.remove();
+            Self::Unix(listener) => listener.as_fd(),
         }
     }
 }

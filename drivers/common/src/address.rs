@@ -17,29 +17,19 @@ pub enum Address {
 
 /// The file of a Unix socket that is ours to remove.
 #[derive(Debug)]
-pub struct SocketFile {
+pub(crate) struct SocketFile {
     path: PathBuf,
     inode: (u64, u64),
 }
 
 impl SocketFile {
     /// The file that was just made at `path`.
-    ///
-    /// # Errors
-    ///
-    /// There is none.
-    pub fn of(path: PathBuf) -> io::Result<Self> {
+    pub(crate) fn of(path: PathBuf) -> io::Result<Self> {
         Ok(Self { inode: inode(&path)?, path })
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Removes it, unless there is another one at its path by now. To be called while the socket is open:
-    /// until then no other file can have been given the same inode.
-    pub fn remove(&self) {
+    /// Removes it, unless there is another one at its path by now.
+    pub(crate) fn remove(&self) {
         if inode(&self.path).is_ok_and(|found| found == self.inode) {
             // Somebody may remove it at the same moment.
             let _gone = std::fs::remove_file(&self.path);

@@ -7,7 +7,7 @@
 //! | to | use |
 //! |---|---|
 //! | say who an actor is | [`Profile`] |
-//! | keep its connections, listeners and limits | [`Shared`] |
+//! | keep its connections, listeners and limits | [`Shared`], [`Entrance`] |
 //! | turn calls of a handle into verbs, and what the core says into values and [`Error`]s | [`End`] |
 //! | look up, decode, run and conclude what a peer asks for | [`Endpoints`], [`Endpoint`], [`conclusion`] |
 //! | convert values | [`convert`] |
@@ -22,6 +22,7 @@ pub mod convert;
 mod end;
 mod ending;
 mod endpoint;
+mod entrance;
 mod error;
 mod guard;
 mod profile;
@@ -30,11 +31,12 @@ mod random;
 mod tap;
 
 pub use actor::{Door, Handle, Link, Shared};
-pub use address::{Address, SocketFile, is_about_one_connection};
+pub use address::{Address, is_about_one_connection};
 pub use clock::now;
 pub use end::End;
 pub use ending::{Ending, ended, returned};
 pub use endpoint::{Endpoint, Endpoints, Path, conclusion};
+pub use entrance::{Entrance, Open};
 pub use error::{ConnectError, ConversionError, Error, TaskError};
 pub use guard::{Conclusion, guarded};
 pub use profile::Profile;

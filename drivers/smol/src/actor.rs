@@ -12,7 +12,7 @@ use futures_util::{AsyncRead, AsyncWrite};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_common::{ConnectError, Handles, Path, Profile, SocketFile, TaskError, Ticket};
+use scipp_common::{ConnectError, Entrance, Handles, Path, Profile, TaskError, Ticket};
 use scipp_proto::{Canceller, Identity, RuntimeEndpoint};
 
 use crate::child::{ChildContext, Yielder};
@@ -115,7 +115,8 @@ impl Actor {
     ///
     /// The address cannot be bound.
     pub fn listen_tcp(&self, addr: impl Into<SocketAddr>) -> io::Result<Listener> {
-        self.open_door(Welcome::Tcp(Async::<TcpListener>::bind(addr)?))
+        let socket = Async::<TcpListener>::bind(addr)?;
+        Ok(self.open_door(Entrance::tcp(socket.get_ref().local_addr()?, Welcome::Tcp(socket))))
     }
 
     /// Binds a Unix socket; its file is removed with the listener, unless another one has taken its place.
@@ -125,8 +126,7 @@ impl Actor {
     /// The path cannot be bound; a file that is there already is not replaced.
     pub fn listen_unix(&self, path: impl AsRef<FilePath>) -> io::Result<Listener> {
         let socket = Async::<UnixListener>::bind(&path)?;
-        let file = SocketFile::of(path.as_ref().to_owned())?;
-        self.open_door(Welcome::Unix(socket, file))
+        Ok(self.open_door(Entrance::unix(path.as_ref(), Welcome::Unix(socket))?))
     }
 
     /// All present connections, made and accepted.
@@ -140,10 +140,10 @@ impl Actor {
         self.shared.shut_doors();
     }
 
-    fn open_door(&self, welcome: Welcome) -> io::Result<Listener> {
-        let door = Arc::new(Door::new(welcome, Arc::clone(&self.shared)));
+    fn open_door(&self, entrance: Entrance<Welcome>) -> Listener {
+        let door = Arc::new(Door::new(entrance, Arc::clone(&self.shared)));
         self.shared.open_door(&door);
-        Ok(Listener::new(door))
+        Listener::new(door)
     }
 }
 

@@ -24,7 +24,7 @@
 //!     let add = async |args: HashMap<String, i64>| Ok::<i64, Error>(args.values().sum());
 //!     let server = Actor::builder("server").function(("math", "add"), add).context(("math", "sum"), sum);
 //!     let listener = server.build().listen_tcp(([127, 0, 0, 1], 0))?;
-//!     let Address::Tcp(addr) = listener.local_addr()? else { unreachable!() };
+//!     let &Address::Tcp(addr) = listener.local_addr() else { unreachable!() };
 //!     let serving = smol::spawn({ let listener = listener.clone(); async move { listener.serve().await } });
 //!
 //!     let (portal, mut driver) = Actor::builder("client").build().connect_tcp(addr).await?;

@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_io::{Async, Timer};
 use event_listener::Event;
@@ -13,7 +12,7 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 
-use scipp_common::{ACCEPT_PAUSE, Address, GRACE, SocketFile, is_about_one_connection, now};
+use scipp_common::{ACCEPT_PAUSE, Address, Entrance, GRACE, is_about_one_connection, now};
 
 use crate::actor::Shared;
 use crate::driver::Driver;
@@ -23,7 +22,7 @@ use crate::socket::Socket;
 
 /// A bound address of an actor. Cheap to clone; all clones are the same listener.
 ///
-/// Dropping the last clone unbinds the address. That cannot happen while [`serve`](Self::serve) runs.
+/// [Stopping](Self::stop) it or dropping the last clone unbinds the address.
 #[derive(Debug, Clone)]
 pub struct Listener {
     door: Arc<Door>,
@@ -35,15 +34,8 @@ impl Listener {
     }
 
     /// Where it listens.
-    ///
-    /// # Errors
-    ///
-    /// The operating system does not say.
-    pub fn local_addr(&self) -> io::Result<Address> {
-        match &self.door.welcome {
-            Welcome::Tcp(socket) => Ok(Address::Tcp(socket.get_ref().local_addr()?)),
-            Welcome::Unix(_, file) => Ok(Address::Unix(file.path().to_owned())),
-        }
+    pub fn local_addr(&self) -> &Address {
+        self.door.entrance.address()
     }
 
     /// Accepts and serves connections, all in this one task, until [`stop`](Self::stop) is called or the
@@ -80,12 +72,14 @@ impl Listener {
     pub async fn accept(&self) -> Option<(Portal, Driver<Socket>)> {
         loop {
             let shut = self.door.shutting.listen();
-            if self.door.is_shut.load(Ordering::Acquire) {
-                return None;
-            }
-            let error = match select(pin!(self.door.accept()), shut).await {
-                Either::Left((Ok(driver), _)) => return Some((driver.portal(), driver)),
-                Either::Left((Err(error), _)) => error,
+            let open = self.door.entrance.open()?;
+            let error = match select(pin!(open.socket.accept()), shut).await {
+                Either::Left((accepted, _)) => {
+                    match accepted.and_then(|socket| Link::accepted(&self.door.actor, socket)) {
+                        Ok(driver) => return Some((driver.portal(), driver)),
+                        Err(error) => error,
+                    }
+                }
                 Either::Right(_) => return None,
             };
             if !is_about_one_connection(&error) {
@@ -94,8 +88,8 @@ impl Listener {
         }
     }
 
-    /// Ends [`serve`](Self::serve) and [`accept`](Self::accept), now or as soon as they are called. Does not
-    /// wait.
+    /// Unbinds the address and ends [`serve`](Self::serve) and [`accept`](Self::accept), now or as soon as
+    /// they are called. Does not wait.
     pub fn stop(&self) {
         scipp_common::Door::shut(&*self.door);
     }
@@ -112,43 +106,35 @@ async fn next(drivers: &mut FuturesUnordered<Driver<Socket>>) {
 #[derive(Debug)]
 pub(crate) enum Welcome {
     Tcp(Async<TcpListener>),
-    Unix(Async<UnixListener>, SocketFile),
+    Unix(Async<UnixListener>),
+}
+
+impl Welcome {
+    async fn accept(&self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => Socket::tcp(listener.accept().await?.0),
+            Self::Unix(listener) => Ok(Socket::unix(listener.accept().await?.0)),
+        }
+    }
 }
 
 /// What the clones of one listener share.
 #[derive(Debug)]
 pub(crate) struct Door {
-    welcome: Welcome,
-    is_shut: AtomicBool,
+    entrance: Entrance<Welcome>,
     shutting: Event,
     actor: Arc<Shared>,
 }
 
 impl Door {
-    pub(crate) fn new(welcome: Welcome, actor: Arc<Shared>) -> Self {
-        Self { welcome, is_shut: AtomicBool::new(false), shutting: Event::new(), actor }
-    }
-
-    async fn accept(&self) -> io::Result<Driver<Socket>> {
-        let socket = match &self.welcome {
-            Welcome::Tcp(listener) => Socket::tcp(listener.accept().await?.0)?,
-            Welcome::Unix(listener, _) => Socket::unix(listener.accept().await?.0),
-        };
-        Link::accepted(&self.actor, socket)
+    pub(crate) const fn new(entrance: Entrance<Welcome>, actor: Arc<Shared>) -> Self {
+        Self { entrance, shutting: Event::new(), actor }
     }
 }
 
 impl scipp_common::Door for Door {
     fn shut(&self) {
-        self.is_shut.store(true, Ordering::Release);
+        self.entrance.shut();
         self.shutting.notify(usize::MAX);
-    }
-}
-
-impl Drop for Welcome {
-    fn drop(&mut self) {
-        if let Self::Unix(_, file) = self {
-            file.remove();
-        }
     }
 }

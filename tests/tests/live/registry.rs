@@ -66,7 +66,7 @@ impl Registry {
         let actor = actor(&entries);
         let listener =
             if address.starts_with('/') { actor.listen_unix(address) } else { actor.listen_tcp(address) }?;
-        let at = match listener.local_addr()? {
+        let at = match listener.local_addr() {
             Address::Tcp(address) => address.to_string(),
             _ => address.to_owned(),
         };

@@ -142,7 +142,7 @@ impl ActorBuilder {
 pub(crate) struct Listener(scipp_smol::Listener);
 
 impl Listener {
-    pub(crate) fn local_addr(&self) -> io::Result<Address> {
+    pub(crate) fn local_addr(&self) -> &Address {
         self.0.local_addr()
     }
 

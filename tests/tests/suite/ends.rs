@@ -227,11 +227,11 @@ fn bad_input_ends_its_connection_and_no_other() {
     with_server(
         |server| server.function(("app", "seven"), add),
         |pair| {
-            let addr = pair.listener.local_addr().unwrap();
-            assert_hung_up(&addr, b"GET / HTTP/1.1\r\n\r\n");
-            assert_hung_up(&addr, b"\x01\0\0\0\xc1");
-            assert_hung_up(&addr, b"\0\0\0\0");
-            assert_hung_up(&addr, &[0xff; 100_000]);
+            let addr = pair.listener.local_addr();
+            assert_hung_up(addr, b"GET / HTTP/1.1\r\n\r\n");
+            assert_hung_up(addr, b"\x01\0\0\0\xc1");
+            assert_hung_up(addr, b"\0\0\0\0");
+            assert_hung_up(addr, &[0xff; 100_000]);
             let other = pair.another();
             for portal in [&pair.portal, &other] {
                 assert_eq!(portal.call::<_, u32>(("app", "seven"), &NoArgs {}), Ok(7));

@@ -1,12 +1,13 @@
 //! Listeners: how they stop, what they leave behind, and how much they let in.
 
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
 use crate::driver::{Actor, Address, ChildContext, ConnectError, Error, NoArgs, Profile};
 
-use super::rig::{on_each_transport, remote};
+use super::rig::{on_each_transport, remote, with_server};
 use super::wire::{Dir, Wire};
 
 const PATH: (&str, &str) = ("app", "task");
@@ -76,13 +77,30 @@ fn connections_beyond_the_limit_of_the_actor_are_closed() {
     on_each_transport(
         || (Actor::builder(Profile::new("server").max_connections(1)), Actor::builder("client")),
         |pair| {
-            let one_more = match pair.listener.local_addr().unwrap() {
-                Address::Tcp(addr) => pair.client.connect_tcp(addr),
+            let one_more = match pair.listener.local_addr() {
+                &Address::Tcp(addr) => pair.client.connect_tcp(addr),
                 Address::Unix(path) => pair.client.connect_unix(path),
                 other => panic!("no such transport: {other:?}"),
             };
             assert!(matches!(one_more, Err(ConnectError::Handshake(_))), "{one_more:?}");
             assert_eq!(pair.portal.close_reason(), None);
+        },
+    );
+}
+
+#[test]
+fn a_stopped_listener_refuses_whoever_comes_whatever_clones_there_are() {
+    with_server(
+        |server| server,
+        |pair| {
+            pair.listener.stop();
+            // Those that serve are on their way out.
+            let refused = std::iter::repeat_with(|| match pair.listener.local_addr() {
+                Address::Tcp(addr) => TcpStream::connect(addr).err(),
+                Address::Unix(path) => UnixStream::connect(path).err(),
+                other => panic!("no such transport: {other:?}"),
+            });
+            assert!(refused.flatten().next().is_some());
         },
     );
 }

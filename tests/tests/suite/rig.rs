@@ -58,8 +58,8 @@ impl Pair {
 }
 
 fn connect(client: &Actor, listener: &Listener) -> Portal {
-    let portal = match listener.local_addr().unwrap() {
-        Address::Tcp(addr) => client.connect_tcp(addr).unwrap(),
+    let portal = match listener.local_addr() {
+        &Address::Tcp(addr) => client.connect_tcp(addr).unwrap(),
         Address::Unix(path) => client.connect_unix(path).unwrap(),
         other => panic!("no such transport: {other:?}"),
     };

@@ -126,7 +126,7 @@ fn first_value(_: &Context, first: String) -> Result<(), Error> {
 fn serve(address: &str, inbox: &'static Inbox) -> Played {
     let actor = actor(inbox);
     let listener = listen(&actor, address)?;
-    match listener.local_addr()? {
+    match listener.local_addr() {
         Address::Tcp(addr) => listening_at(&addr.to_string()),
         _ => listening_at(address),
     }

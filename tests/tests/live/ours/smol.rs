@@ -160,7 +160,7 @@ async fn first_value(_: &Context, first: String) -> Result<(), Error> {
 async fn serve(address: &str, inbox: &'static Inbox) -> Played {
     let actor = actor(inbox);
     let listener = listen(&actor, address)?;
-    match listener.local_addr()? {
+    match listener.local_addr() {
         Address::Tcp(addr) => listening_at(&addr.to_string()),
         _ => listening_at(address),
     }
