@@ -1,5 +1,6 @@
 //! The future that moves a connection: bytes, time, and the bodies of endpoints.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -16,7 +17,7 @@ use scipp_common::{End, FAREWELL, LinkTap, now};
 use scipp_proto::{CloseReason, DialogId, Event, Instant, Request};
 
 use crate::dialog::Dialog;
-use crate::link::{Link, State};
+use crate::link::{Guest, Link, State};
 use crate::portal::Portal;
 use crate::task::Task;
 use crate::wait::Spot;
@@ -84,8 +85,6 @@ enum Stage {
 enum Turn {
     /// Something moved: there may be more.
     Moved,
-    /// Somebody was woken who may want to say something before the socket is looked at again.
-    Told,
     /// Nothing to do until somebody wakes us.
     Idle,
     /// Nothing to do any more.
@@ -96,8 +95,8 @@ enum Turn {
 #[derive(Default)]
 struct Given {
     jobs: Vec<Job>,
-    /// How many were woken.
-    told: usize,
+    /// Somebody was woken.
+    told: bool,
     wants_input: bool,
     /// Why the connection is over, and whether it is cut.
     closed: Option<(CloseReason, bool)>,
@@ -147,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub async fn run_until<T>(&mut self, fut: impl Future<Output = T>) -> T {
         let result = self.drive(fut).await;
         poll_fn(|cx| {
-            let over = self.poll_drive(cx).is_ready();
+            let over = self.poll_turns(cx, || Poll::<Infallible>::Pending).is_ready();
             let rests = self.link.with(|state| !state.is_closing && !state.conn.has_unfinished());
             // A socket that is being shut down is driven to its end.
             if over || rests && self.stage == Stage::Open { Poll::Ready(()) } else { Poll::Pending }
@@ -159,27 +158,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Drives the connection while `fut` runs.
     pub(crate) async fn drive<T>(&mut self, fut: impl Future<Output = T>) -> T {
         let mut fut = pin!(fut);
+        let guest = Guest::new(&self.link);
+        let waker = Waker::from(Arc::clone(&guest));
         poll_fn(|cx| {
-            // What `fut` does is seen below: it need not wake us.
-            self.link.attend();
-            if let Poll::Ready(result) = fut.as_mut().poll(cx) {
-                return Poll::Ready(result);
+            let step = || match guest.take_call() {
+                true => fut.as_mut().poll(&mut Context::from_waker(&waker)),
+                false => Poll::Pending,
+            };
+            match ready!(self.poll_turns(cx, step)) {
+                Ok(result) => Poll::Ready(result),
+                // Nobody drives any more, and `fut` may still have something to do.
+                Err(_over) => fut.as_mut().poll(cx),
             }
-            // Once the connection is over `fut` knows, and may still have something to do.
-            let _over = self.poll_drive(cx);
-            Poll::Pending
         })
         .await
     }
 
-    fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+    /// Takes turns until there is nothing to do, or `step`, which is taken before each, is ready; or, as an
+    /// error, until the connection is over.
+    fn poll_turns<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut step: impl FnMut() -> Poll<T>,
+    ) -> Poll<Result<T, CloseReason>> {
         self.link.attend();
         for _ in 0..TURNS {
+            if let Poll::Ready(result) = step() {
+                return Poll::Ready(Ok(result));
+            }
             match self.turn(cx) {
-                Turn::Over => return Poll::Ready(self.link.part()),
-                Turn::Told => break,
-                Turn::Idle if self.poll_rest(cx).is_pending() => return Poll::Pending,
-                Turn::Idle | Turn::Moved => {}
+                Turn::Over => return Poll::Ready(Err(self.link.part())),
+                Turn::Idle => ready!(self.poll_rest(cx)),
+                Turn::Moved => {}
             }
         }
         cx.waker().wake_by_ref();
@@ -214,10 +224,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Some((reason, is_cut)) => self.finish(cx, &reason, is_cut),
             None => {
                 let wrote = self.write(cx);
-                if given.told > 0 {
-                    return Turn::Told;
-                }
-                given.wants_input && self.read(cx) || wrote
+                // Whoever was told something may answer before the socket is asked for more.
+                given.told || given.wants_input && self.read(cx) || wrote
             }
         };
         if began || ended || moved { Turn::Moved } else { Turn::Idle }
@@ -241,7 +249,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     break;
                 }
             }
-            given.told = state.calls();
+            given.told = state.has_calls();
             given.closed = state.conn.close_reason().map(|reason| (reason.clone(), state.is_cut));
             given
         })
@@ -421,7 +429,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
     type Output = CloseReason;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        self.get_mut().poll_drive(cx)
+        match ready!(self.get_mut().poll_turns(cx, || Poll::<Infallible>::Pending)) {
+            Ok(never) => match never {},
+            Err(reason) => Poll::Ready(reason),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
@@ -209,20 +210,49 @@ impl State {
         self.waiters.close(spot, &mut self.calls);
     }
 
-    /// How many are about to be woken.
-    pub(crate) fn calls(&self) -> usize {
-        self.calls.len()
+    /// Whether somebody is about to be woken.
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
     }
 }
 
 /// As a waker of what the driver itself runs.
 impl Wake for Link {
     fn wake(self: Arc<Self>) {
-        self.with(State::nudge);
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.with(State::nudge);
+    }
+}
+
+/// As a waker of a future that the driver runs beside the connection: waking a whole task, only to find the
+/// driver at work already, may cost several system calls.
+pub(crate) struct Guest {
+    link: Arc<Link>,
+    is_called: AtomicBool,
+}
+
+impl Guest {
+    pub(crate) fn new(link: &Arc<Link>) -> Arc<Self> {
+        Arc::new(Self { link: Arc::clone(link), is_called: AtomicBool::new(true) })
+    }
+
+    /// Whether it was woken since the last time.
+    pub(crate) fn take_call(&self) -> bool {
+        self.is_called.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Wake for Guest {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.is_called.store(true, Ordering::Release);
+        self.link.with(State::nudge);
     }
 }
 

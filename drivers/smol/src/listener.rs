@@ -1,10 +1,12 @@
 //! Accepting connections.
 
+use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use async_io::{Async, Timer};
 use event_listener::Event;
@@ -13,6 +15,7 @@ use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 
 use scipp_common::{ACCEPT_PAUSE, Address, Entrance, GRACE, is_about_one_connection, now};
+use scipp_proto::Instant;
 
 use crate::actor::Shared;
 use crate::driver::Driver;
@@ -48,18 +51,20 @@ impl Listener {
     ///
     /// Dropping it drops the drivers of all its connections; [`stop`](Self::stop) it instead.
     pub async fn serve(&self) {
-        let mut drivers = FuturesUnordered::new();
-        loop {
-            let accepted = match select(pin!(self.accept()), pin!(next(&mut drivers))).await {
-                Either::Left((accepted, _)) => accepted,
-                Either::Right(_) => continue,
-            };
-            let Some((_, driver)) = accepted else { break };
-            drivers.push(driver);
+        let mut work = FuturesUnordered::from_iter([Work::Accept(Box::pin(self.accept()))]);
+        while let Some(done) = work.next().await {
+            match done {
+                Done::Accepted(Some(driver)) => {
+                    work.push(Work::Drive(driver));
+                    work.push(Work::Accept(Box::pin(self.accept())));
+                }
+                Done::Accepted(None) => {
+                    let deadline = now().saturating_add(GRACE);
+                    work.iter().for_each(|work| work.close(deadline));
+                }
+                Done::Driven => {}
+            }
         }
-        let deadline = now().saturating_add(GRACE);
-        drivers.iter().for_each(|driver| driver.link().close(deadline));
-        while drivers.next().await.is_some() {}
     }
 
     /// The next connection and its driver, which is the caller's to poll; the peer may not have introduced
@@ -95,10 +100,38 @@ impl Listener {
     }
 }
 
-/// The next connection that ends; never, while there is none.
-async fn next(drivers: &mut FuturesUnordered<Driver<Socket>>) {
-    if drivers.next().await.is_none() {
-        std::future::pending().await
+/// What one that serves does, each part woken for itself.
+enum Work<'a> {
+    Accept(Pin<Box<dyn Future<Output = Option<Accepted>> + Send + 'a>>),
+    Drive(Box<Driver<Socket>>),
+}
+
+type Accepted = (Portal, Driver<Socket>);
+
+/// What came of it.
+enum Done {
+    Accepted(Option<Box<Driver<Socket>>>),
+    Driven,
+}
+
+impl Work<'_> {
+    fn close(&self, deadline: Instant) {
+        if let Self::Drive(driver) = self {
+            driver.link().close(deadline);
+        }
+    }
+}
+
+impl Future for Work<'_> {
+    type Output = Done;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
+        match self.get_mut() {
+            Self::Accept(accept) => {
+                accept.as_mut().poll(cx).map(|next| Done::Accepted(next.map(|(_, driver)| Box::new(driver))))
+            }
+            Self::Drive(driver) => Pin::new(driver).poll(cx).map(|_| Done::Driven),
+        }
     }
 }
 

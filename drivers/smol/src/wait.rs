@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::task::{Context, Poll, Waker};
 
+use foldhash::fast::RandomState;
 use scipp_proto::DialogId;
 
 use crate::link::{Link, State};
@@ -20,7 +21,7 @@ pub(crate) enum Spot {
 /// The wakers of those who wait.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    at: HashMap<Spot, Vec<(u64, Waker)>>,
+    at: HashMap<Spot, Vec<(u64, Waker)>, RandomState>,
     /// Spots where somebody waits for output to be written, each once.
     crowded: Vec<Spot>,
     tokens: u64,
