@@ -62,7 +62,7 @@
 //!
 //! No lock of this crate is held while a thread blocks or runs code of the application.
 //!
-//! Works on Unix-like systems.
+//! The [`guide`] shows how to do things. Works on Unix-like systems.
 
 mod actor;
 mod child;
@@ -77,6 +77,9 @@ mod pump;
 mod socket;
 mod state;
 mod stream;
+
+#[doc = include_str!("../GUIDE.md")]
+pub mod guide {}
 
 pub use actor::{Actor, ActorBuilder};
 pub use child::{ChildContext, Yielder};

@@ -3,6 +3,7 @@
 use threads as driver;
 
 mod dropping;
+mod executors;
 mod pipe;
 mod pool;
 #[path = "../suite/mod.rs"]
