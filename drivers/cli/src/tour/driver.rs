@@ -1,20 +1,19 @@
 //! The drivers the tour is taken with.
 
-use std::error::Error;
 use std::io;
 use std::path::Path;
 
 use scipp_blocking::Profile;
 
 use super::child;
-use super::parent::{self, Parent};
+use super::parent::{self, Connected};
 use super::process::Transport;
 
 /// What a driver does in the tour, at either end.
 pub(crate) struct Driver {
     pub(crate) name: &'static str,
     /// Connects to a peer that listens there.
-    pub(crate) connect: fn(Profile, Transport, &str) -> Result<Box<dyn Parent>, Box<dyn Error>>,
+    pub(crate) connect: fn(Profile, Transport, &str) -> Connected,
     /// Serves, on this path or over TCP, until standard input ends.
     pub(crate) serve: fn(Option<&Path>) -> io::Result<()>,
 }

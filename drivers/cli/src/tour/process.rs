@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use scipp_blocking::Profile;
 
 use super::driver::Driver;
-use super::parent::Parent;
+use super::parent::Connected;
 
 /// What the two processes talk over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,11 +63,7 @@ impl Peer {
     }
 
     /// Connects, once. What was needed for that is removed then: later a signal may end us at any time.
-    pub(crate) fn connect(
-        &mut self,
-        driver: &Driver,
-        profile: Profile,
-    ) -> Result<Box<dyn Parent>, Box<dyn Error>> {
+    pub(crate) fn connect(&mut self, driver: &Driver, profile: Profile) -> Connected {
         let parent = (driver.connect)(profile, self.transport, &self.address)?;
         self.dir = None;
         Ok(parent)

@@ -2,15 +2,11 @@
 
 use scipp_blocking::{Actor, Context, Error, NoArgs, Portal, Profile};
 
-use super::{PATIENCE, Parent};
+use super::{Connected, PATIENCE, Parent};
 use crate::tour::process::Transport;
 use crate::tour::scenario::{Act, Count, Pair, ended};
 
-pub(crate) fn connect(
-    profile: Profile,
-    transport: Transport,
-    address: &str,
-) -> Result<Box<dyn Parent>, Box<dyn std::error::Error>> {
+pub(crate) fn connect(profile: Profile, transport: Transport, address: &str) -> Connected {
     let actor = Actor::builder(profile).build();
     let portal = match transport {
         Transport::Tcp => actor.connect_tcp(address)?,
@@ -47,40 +43,26 @@ fn hold(portal: &Portal, act: Act, kill: &mut dyn FnMut()) -> Result<String, Err
         Act::ErrorBeforeStarted => open(portal, "fail_early", |_| Ok(())),
         Act::ErrorAfterStarted => open(portal, "fail_late", |_| Ok(())),
         Act::CancelByParent => open(portal, "wait", |ctx| ctx.cancel()),
-        Act::CancelByChild => open(portal, "give_up", |ctx| {
-            let stream = ctx.open_stream()?;
-            stream.send("now")?;
-            stream.receive::<()>().map(drop)
-        }),
-        Act::CancelByBoth => open(portal, "give_up", |ctx| {
-            let stream = ctx.open_stream()?;
-            // One write: the child is told to cancel itself and cancelled.
-            stream.feed("now")?;
-            ctx.cancel()
-        }),
-        Act::Overrun => open(portal, "flood", |ctx| {
-            let _not_received = ctx.open_stream()?;
-            ctx.wait().map(drop)
-        }),
-        Act::KilledPeer => open(portal, "wait", |ctx| {
-            let stream = ctx.open_stream()?;
-            kill();
-            stream.receive::<()>().map(drop)
-        }),
+        Act::CancelByChild => open(portal, "give_up", tell),
+        Act::CancelByBoth => open(portal, "give_up", tell_and_cancel),
+        Act::Overrun => open(portal, "flood", ignore),
+        Act::KilledPeer => open(portal, "wait", |ctx| lose(ctx, kill)),
     }
 }
 
 fn context(portal: &Portal) -> Result<String, Error> {
-    let (sums, ending) = portal.open_context(("tour", "sum"), &NoArgs {}, |ctx, _: String| {
-        let stream = ctx.open_stream()?;
-        let mut sums = Vec::new();
-        for item in 1..=3 {
-            stream.send(&item)?;
-            sums.extend(stream.receive::<i64>()?);
-        }
-        Ok::<_, Error>(sums)
-    })?;
+    let (sums, ending) = portal.open_context(("tour", "sum"), &NoArgs {}, sums)?;
     Ok(format!("received {sums:?}, returned {}", ending.returned::<i64>()?))
+}
+
+fn sums(ctx: &Context, _: String) -> Result<Vec<i64>, Error> {
+    let stream = ctx.open_stream()?;
+    let mut sums = Vec::new();
+    for item in 1..=3 {
+        stream.send(&item)?;
+        sums.extend(stream.receive::<i64>()?);
+    }
+    Ok(sums)
 }
 
 /// Holds a context whose end is what counts.
@@ -89,6 +71,34 @@ fn open(
     func: &str,
     body: impl FnOnce(&Context) -> Result<(), Error>,
 ) -> Result<String, Error> {
-    let ((), ending) = portal.open_context(("tour", func), &NoArgs {}, |ctx, _: String| body(ctx))?;
+    let body = |ctx: &Context, _: String| body(ctx);
+    let ((), ending) = portal.open_context(("tour", func), &NoArgs {}, body)?;
     Ok(ended(&ending))
+}
+
+/// Tells the child to cancel itself.
+fn tell(ctx: &Context) -> Result<(), Error> {
+    let stream = ctx.open_stream()?;
+    stream.send("now")?;
+    stream.receive::<()>().map(drop)
+}
+
+/// Tells the child to cancel itself and cancels it, in one write.
+fn tell_and_cancel(ctx: &Context) -> Result<(), Error> {
+    let stream = ctx.open_stream()?;
+    stream.feed("now")?;
+    ctx.cancel()
+}
+
+/// Receives nothing of what the child sends.
+fn ignore(ctx: &Context) -> Result<(), Error> {
+    let _stream = ctx.open_stream()?;
+    ctx.wait().map(drop)
+}
+
+/// Waits for what cannot come.
+fn lose(ctx: &Context, kill: &mut dyn FnMut()) -> Result<(), Error> {
+    let stream = ctx.open_stream()?;
+    kill();
+    stream.receive::<()>().map(drop)
 }

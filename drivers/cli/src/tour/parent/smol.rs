@@ -8,15 +8,11 @@ use futures_util::TryStreamExt;
 use futures_util::future::{Either, select};
 use scipp_smol::{Actor, Context, Driver, Error, NoArgs, Portal, Profile, Socket};
 
-use super::{PATIENCE, Parent};
+use super::{Connected, PATIENCE, Parent};
 use crate::tour::process::Transport;
 use crate::tour::scenario::{Act, Count, Pair, ended};
 
-pub(crate) fn connect(
-    profile: Profile,
-    transport: Transport,
-    address: &str,
-) -> Result<Box<dyn Parent>, Box<dyn std::error::Error>> {
+pub(crate) fn connect(profile: Profile, transport: Transport, address: &str) -> Connected {
     let actor = Actor::builder(profile).build();
     let connection = match transport {
         Transport::Tcp => block_on(actor.connect_tcp(address.parse::<SocketAddr>()?))?,
@@ -59,54 +55,26 @@ async fn hold(portal: &Portal, act: Act, kill: &mut dyn FnMut()) -> Result<Strin
         Act::ErrorBeforeStarted => open(portal, "fail_early", async |_| Ok(())).await,
         Act::ErrorAfterStarted => open(portal, "fail_late", async |_| Ok(())).await,
         Act::CancelByParent => open(portal, "wait", async |ctx| ctx.cancel()).await,
-        Act::CancelByChild => {
-            open(portal, "give_up", async |ctx| {
-                let stream = ctx.open_stream()?;
-                stream.send("now").await?;
-                stream.receive::<()>().await.map(drop)
-            })
-            .await
-        }
-        Act::CancelByBoth => {
-            open(portal, "give_up", async |ctx| {
-                let stream = ctx.open_stream()?;
-                // One write: the child is told to cancel itself and cancelled.
-                stream.send("now").await?;
-                ctx.cancel()
-            })
-            .await
-        }
-        Act::Overrun => {
-            open(portal, "flood", async |ctx| {
-                let _not_received = ctx.open_stream()?;
-                ctx.wait().await.map(drop)
-            })
-            .await
-        }
-        Act::KilledPeer => {
-            open(portal, "wait", async |ctx| {
-                let stream = ctx.open_stream()?;
-                kill();
-                stream.receive::<()>().await.map(drop)
-            })
-            .await
-        }
+        Act::CancelByChild => open(portal, "give_up", tell).await,
+        Act::CancelByBoth => open(portal, "give_up", tell_and_cancel).await,
+        Act::Overrun => open(portal, "flood", ignore).await,
+        Act::KilledPeer => open(portal, "wait", async |ctx| lose(ctx, kill).await).await,
     }
 }
 
 async fn context(portal: &Portal) -> Result<String, Error> {
-    let (sums, ending) = portal
-        .open_context(("tour", "sum"), &NoArgs {}, async |ctx, _: String| {
-            let stream = ctx.open_stream()?;
-            let mut sums = Vec::new();
-            for item in 1..=3 {
-                stream.send(&item).await?;
-                sums.extend(stream.receive::<i64>().await?);
-            }
-            Ok::<_, Error>(sums)
-        })
-        .await?;
+    let (sums, ending) = portal.open_context(("tour", "sum"), &NoArgs {}, sums).await?;
     Ok(format!("received {sums:?}, returned {}", ending.returned::<i64>()?))
+}
+
+async fn sums(ctx: &Context, _: String) -> Result<Vec<i64>, Error> {
+    let stream = ctx.open_stream()?;
+    let mut sums = Vec::new();
+    for item in 1..=3 {
+        stream.send(&item).await?;
+        sums.extend(stream.receive::<i64>().await?);
+    }
+    Ok(sums)
 }
 
 /// Holds a context whose end is what counts.
@@ -118,4 +86,31 @@ async fn open(
     let body = async |ctx: &Context, _: String| body(ctx).await;
     let ((), ending) = portal.open_context(("tour", func), &NoArgs {}, body).await?;
     Ok(ended(&ending))
+}
+
+/// Tells the child to cancel itself.
+async fn tell(ctx: &Context) -> Result<(), Error> {
+    let stream = ctx.open_stream()?;
+    stream.send("now").await?;
+    stream.receive::<()>().await.map(drop)
+}
+
+/// Tells the child to cancel itself and cancels it, in one write.
+async fn tell_and_cancel(ctx: &Context) -> Result<(), Error> {
+    let stream = ctx.open_stream()?;
+    stream.send("now").await?;
+    ctx.cancel()
+}
+
+/// Receives nothing of what the child sends.
+async fn ignore(ctx: &Context) -> Result<(), Error> {
+    let _stream = ctx.open_stream()?;
+    ctx.wait().await.map(drop)
+}
+
+/// Waits for what cannot come.
+async fn lose(ctx: &Context, kill: &mut dyn FnMut()) -> Result<(), Error> {
+    let stream = ctx.open_stream()?;
+    kill();
+    stream.receive::<()>().await.map(drop)
 }
