@@ -53,9 +53,10 @@ impl Diagram {
         state.say(format_args!("  parent{:>width$}   {phase}", "child", width = SPAN - 3));
     }
 
-    /// Something that no frame tells.
-    pub(crate) fn note(&self, text: &str) {
+    /// The connection is lost, which no frame tells: nothing is to come.
+    pub(crate) fn lose(&self, text: &str) {
         let mut state = self.lock();
+        state.tracker = Tracker::default();
         state.end_run();
         let gap = Style::Bad.paint(format_args!("{text:╳^SPAN$}"));
         state.say(format_args!("    │{gap}│   {}", Style::Dim.paint("no frame")));

@@ -8,7 +8,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use scipp_blocking::{Actor, Portal};
+use scipp_blocking::Profile;
+
+use super::driver::Driver;
+use super::parent::Connected;
 
 /// What the two processes talk over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +33,7 @@ impl fmt::Display for Transport {
     }
 }
 
-/// A running peer. Dropping it ends it and removes what it needed.
+/// A running peer. Dropping it kills it, as an out-of-memory killer would, and removes what it needed.
 pub(crate) struct Peer {
     child: Child,
     transport: Transport,
@@ -40,9 +43,9 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Starts this program again and waits until it listens.
-    pub(crate) fn start(transport: Transport) -> io::Result<Self> {
+    pub(crate) fn start(driver: &Driver, transport: Transport) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("tour-peer").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["tour-peer", driver.name]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let dir = match transport {
             Transport::Tcp => None,
             Transport::Unix => Some(Dir::new()?),
@@ -60,20 +63,10 @@ impl Peer {
     }
 
     /// Connects, once. What was needed for that is removed then: later a signal may end us at any time.
-    pub(crate) fn connect(&mut self, actor: &Actor) -> Result<Portal, Box<dyn Error>> {
-        let portal = match self.transport {
-            Transport::Tcp => actor.connect_tcp(&self.address)?,
-            Transport::Unix => actor.connect_unix(&self.address)?,
-        };
+    pub(crate) fn connect(&mut self, driver: &Driver, profile: Profile) -> Connected {
+        let parent = (driver.connect)(profile, self.transport, &self.address)?;
         self.dir = None;
-        Ok(portal)
-    }
-
-    /// Kills it, as an out-of-memory killer would.
-    pub(crate) fn kill(&mut self) {
-        // It fails only if the process is gone already, which is what is wanted.
-        let _gone = self.child.kill();
-        let _reaped = self.child.wait();
+        Ok(parent)
     }
 
     /// Lets it end in order.
@@ -86,7 +79,9 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.kill();
+        // It fails only if the process is gone already, which is what is wanted.
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
     }
 }
 
