@@ -12,7 +12,7 @@ use std::net::Shutdown;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 
-use scipp_common::{FAREWELL, now};
+use scipp_common::{Parting, Sight, Step, now};
 use scipp_proto::{CloseReason, DialogId, Request};
 
 use crate::link::{Link, Urgency};
@@ -184,52 +184,41 @@ impl Link {
         }
         state.queue.clear();
         self.depart(state, Urgency::Now);
-        if reason == CloseReason::Local {
-            self.finish_writing();
-            self.bid_farewell();
-        }
+        self.part(&reason);
         self.socket.shutdown(Shutdown::Both);
         self.depart_for_good();
     }
 
-    /// Finishes the frame that was begun, since half of one kills a Python peer. What still comes is
-    /// dropped: the peer may not read on before it has written.
-    fn finish_writing(&self) {
-        let mut state = self.lock();
-        let deadline = now().saturating_add(state.conn.config().write_stall_timeout);
-        let mut interest = Interest { read: true, write: true };
-        let mut scrap = [0; 4096];
-        while !state.unsent.is_empty() && !state.broken && now() < deadline {
-            drop(state);
-            let rest = deadline.duration_since(now());
-            let Ok(ready) = park(&self.socket, interest, &self.waker, Some(rest)) else { return };
-            if ready.readable {
-                interest.read = matches!(self.socket.read_now(&mut scrap), Ok(None | Some(1..)));
+    /// Brings the socket to its end, however long that may take.
+    fn part(&self, reason: &CloseReason) {
+        let stall = self.lock().conn.config().write_stall_timeout;
+        let mut parting = Parting::new(reason, stall, now());
+        let mut is_deaf = false;
+        loop {
+            let (is_written, is_broken, is_cut) = {
+                let state = self.lock();
+                (state.unsent.is_empty(), state.broken, state.is_cut)
+            };
+            let step = parting.step(Sight { is_written, is_deaf, is_broken: is_broken || is_cut }, now());
+            match step {
+                Step::Write | Step::Listen => {
+                    let interest = Interest { read: !is_deaf, write: step == Step::Write };
+                    let rest = parting.due().map(|due| due.duration_since(now()));
+                    let Ok(ready) = park(&self.socket, interest, &self.waker, rest) else { return };
+                    is_deaf |= ready.readable && !self.discard();
+                    let mut state = self.lock();
+                    state.stalled &= !ready.writable;
+                    drop(self.flush(state));
+                }
+                Step::ShutDown => self.socket.shutdown(Shutdown::Write),
+                Step::Close => return,
             }
-            state = self.lock();
-            state.stalled &= !ready.writable;
-            state = self.flush(state);
         }
     }
 
-    /// Lets the peer read our last frames: closing a socket with unread input would take them back.
-    fn bid_farewell(&self) {
-        self.socket.shutdown(Shutdown::Write);
-        let deadline = now().saturating_add(FAREWELL);
-        let mut scrap = [0; 4096];
-        while now() < deadline {
-            match self.socket.read_now(&mut scrap) {
-                Ok(Some(0)) | Err(_) => return,
-                Ok(Some(_)) => {}
-                Ok(None) => {
-                    let interest = Interest { read: true, write: false };
-                    let rest = deadline.duration_since(now());
-                    if park(&self.socket, interest, &self.waker, Some(rest)).is_err() {
-                        return;
-                    }
-                }
-            }
-        }
+    /// Reads what nobody wants. Tells whether there may be more.
+    fn discard(&self) -> bool {
+        matches!(self.socket.read_now(&mut [0; 4096]), Ok(None | Some(1..)))
     }
 }
 

@@ -58,7 +58,9 @@ impl Dialog {
     pub(crate) fn new(link: &Arc<Link>, end: End) -> Self {
         let seat = Arc::<Seat>::default();
         link.lock().seats.insert(end.id, Arc::clone(&seat));
-        link.hold();
+        if end.is_own() {
+            link.hold();
+        }
         Self { link: Arc::clone(link), patience: Patience::default(), end, seat }
     }
 
@@ -146,7 +148,9 @@ impl Drop for Dialog {
         state.forget_seat(self.end.id);
         state.conn.release(now(), self.end.id);
         self.link.depart(state, Urgency::Soon);
-        self.link.let_go();
+        if self.end.is_own() {
+            self.link.let_go();
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_common::{Conclusion, End, Handle, TaskError, conclusion, guarded};
+use scipp_common::{Conclusion, End, Handle, TaskError, concluded, conclusion, guarded};
 use scipp_proto::{DialogId, Kind, Report, Request};
 
 use crate::child::{ChildContext, Yielder};
@@ -63,7 +63,7 @@ impl Link {
     pub(crate) fn serve(self: &Arc<Self>, id: DialogId, request: &Request) {
         let dialog = Arc::new(Dialog::new(self, End::opened(id)));
         let Some((task, _ticket)) = self.actor.answer(&dialog, request) else { return };
-        let conclusion = guarded(task).unwrap_or_else(|panic| Err(TaskError::new("RuntimeError", panic)));
+        let conclusion = concluded(guarded(task));
         dialog.act(|end, conn| end.conclude(conn, conclusion));
     }
 

@@ -241,6 +241,7 @@ impl Link {
 
     /// Cuts the connection.
     pub(crate) fn abort(&self) {
+        self.lock().is_cut = true;
         self.disturb(&self.lobby, Connection::abort);
         self.socket.shutdown(Shutdown::Both);
     }

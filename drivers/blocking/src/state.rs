@@ -78,6 +78,8 @@ pub(crate) struct State {
     pub(crate) stalled: bool,
     /// Writing failed; reading finds out what was still sent to us, then it is over.
     pub(crate) broken: bool,
+    /// Cut off: what is left is not written any more.
+    pub(crate) is_cut: bool,
     /// Output waits for company.
     pub(crate) corked: bool,
     pub(crate) leader: Leader,
@@ -110,6 +112,7 @@ impl State {
             writing: false,
             stalled: false,
             broken: false,
+            is_cut: false,
             corked: false,
             leader: Leader::Nobody,
             parked_until: None,

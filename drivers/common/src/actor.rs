@@ -12,6 +12,7 @@ use scipp_proto::{Canceller, Connection, Identity, Kind, Report, Request};
 use crate::clock::now;
 use crate::end::End;
 use crate::endpoint::Endpoints;
+use crate::guard::guarded;
 use crate::profile::Profile;
 use crate::quota::{Quota, Ticket};
 use crate::random::random;
@@ -124,7 +125,12 @@ impl<L, D, H: Handle, T> Shared<L, D, Arc<H>, T> {
     pub fn answer(&self, dialog: &Arc<H>, request: &Request) -> Option<(T, Ticket)> {
         match self.prepare(dialog, request) {
             Ok((kind, task, ticket)) => {
-                dialog.act(|end, conn| end.accept(conn, kind)).then_some((task, ticket))
+                if dialog.act(|end, conn| end.accept(conn, kind)) {
+                    return Some((task, ticket));
+                }
+                // With the arguments, which are the application's.
+                let _panicked = guarded(|| drop(task));
+                None
             }
             Err(report) => {
                 dialog.act(|end, conn| end.refuse(conn, *report));

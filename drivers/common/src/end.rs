@@ -92,6 +92,11 @@ impl End {
 
 /// Of the parent.
 impl End {
+    /// Whether the handle on it is one of those that keep a connection open: the application opened it.
+    pub fn is_own(self) -> bool {
+        self.role == Role::Parent
+    }
+
     /// Opens a dialog.
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 //! | keep its connections, listeners and limits | [`Shared`], [`Entrance`] |
 //! | turn calls of a handle into verbs, and what the core says into values and [`Error`]s | [`End`] |
 //! | look up, decode, run and conclude what a peer asks for | [`Endpoints`], [`Endpoint`], [`conclusion`] |
+//! | bring the socket of a connection that is over to its end | [`Parting`] |
 //! | convert values | [`convert`] |
 //! | show frames to an observer | [`Tap`], [`LinkTap`] |
 //!
@@ -25,6 +26,7 @@ mod endpoint;
 mod entrance;
 mod error;
 mod guard;
+mod parting;
 mod profile;
 mod quota;
 mod random;
@@ -38,7 +40,8 @@ pub use ending::{Ending, ended, returned};
 pub use endpoint::{Endpoint, Endpoints, Path, conclusion};
 pub use entrance::{Entrance, Open};
 pub use error::{ConnectError, ConversionError, Error, TaskError};
-pub use guard::{Conclusion, guarded};
+pub use guard::{Conclusion, concluded, guarded};
+pub use parting::{Parting, Sight, Step};
 pub use profile::Profile;
 pub use quota::{Handles, Quota, Ticket};
 pub use random::random_uuid;
@@ -50,7 +53,7 @@ use std::time::Duration;
 pub const GRACE: Duration = Duration::from_secs(3);
 
 /// How long the peer may take to notice that we are done, before its last bytes are given up.
-pub const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How long accepting pauses when the process is out of something (files, memory): what is missing does
 /// not announce its return, and asking at once again would spin.

@@ -1,11 +1,12 @@
 //! Watching the frames of a connection go by.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes, BytesMut};
 use scipp_proto::wire::frame::{PREFIX, body_len};
+
+use crate::guard::guarded;
 
 /// Which way a frame goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,7 +76,7 @@ impl LinkTap {
 
     fn show(&self, direction: Direction, body: Bytes) {
         let frame = TappedFrame { connection: self.connection, direction, body };
-        let _panicked = catch_unwind(AssertUnwindSafe(|| self.tap.frame(&frame)));
+        let _panicked = guarded(|| self.tap.frame(&frame));
     }
 }
 

@@ -25,7 +25,9 @@ impl Dialog {
 
     /// Takes charge of a dialog.
     pub(crate) fn new(link: &Arc<Link>, end: End) -> Self {
-        link.hold();
+        if end.is_own() {
+            link.hold();
+        }
         Self { link: Arc::clone(link), end }
     }
 
@@ -163,7 +165,9 @@ impl Drop for Dialog {
             state.conn.release(now(), self.end.id);
             state.nudge();
         });
-        self.link.let_go();
+        if self.end.is_own() {
+            self.link.let_go();
+        }
     }
 }
 

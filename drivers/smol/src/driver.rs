@@ -13,7 +13,7 @@ use async_io::Timer;
 use bytes::{Buf, Bytes};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{AsyncRead, AsyncWrite, Stream};
-use scipp_common::{End, FAREWELL, LinkTap, now};
+use scipp_common::{End, LinkTap, Parting, Sight, Step, now};
 use scipp_proto::{CloseReason, DialogId, Event, Instant, Request};
 
 use crate::dialog::Dialog;
@@ -34,7 +34,8 @@ const TURNS: usize = 16;
 /// ended, every body has returned or was dropped, and the socket is shut down.
 ///
 /// Both directions of the socket are always armed: reading goes on while the peer is slow to take what we
-/// send. A body is polled by whoever polls the driver: one that computes for long holds up the connection.
+/// send. Only while [`OverrunPolicy::Pause`](crate::proto::OverrunPolicy::Pause) holds reading up, the end of
+/// the peer is noticed late, after `max_pause` at the latest. A body is polled by whoever polls the driver: one that computes for long holds up the connection.
 ///
 /// # Dropping
 ///
@@ -54,30 +55,18 @@ pub struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     unsent: Bytes,
     /// Something was written since the last flush.
     is_unflushed: bool,
+    /// Writing failed; reading finds out what was still sent to us.
+    is_broken: bool,
+    /// Input has ended or failed.
+    is_deaf: bool,
+    /// Our direction is shut down.
+    is_shut: bool,
+    /// How the socket ends, once the connection is over.
+    parting: Option<Parting>,
     tasks: FuturesUnordered<Task>,
     /// Wakes the driver for `tasks`.
     bell: Waker,
     alarm: Alarm,
-    stage: Stage,
-}
-
-/// How far the socket is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// In use.
-    Open,
-    /// Writing failed; reading finds out what was still sent to us.
-    Broken,
-    /// Input has ended or failed; the core knows.
-    Deaf,
-    /// The connection is over, in order: the frame that was begun is finished, since half of one kills a
-    /// Python peer. What still comes is dropped: the peer may not read on before it has written.
-    Finishing { until: Instant },
-    /// Our direction is shut down. The peer reads our last frames: dropping a socket with unread input
-    /// would take them back.
-    Farewell { until: Instant },
-    /// Of no more use.
-    Done,
 }
 
 /// What a turn came to.
@@ -120,9 +109,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             unfed: 0..0,
             unsent: Bytes::new(),
             is_unflushed: false,
+            is_broken: false,
+            is_deaf: false,
+            is_shut: false,
+            parting: None,
             tasks: FuturesUnordered::new(),
             alarm: Alarm::default(),
-            stage: Stage::Open,
         }
     }
 
@@ -147,12 +139,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let result = self.drive(fut).await;
         poll_fn(|cx| {
             let over = self.poll_turns(cx, || Poll::<Infallible>::Pending).is_ready();
-            let rests = self.link.with(|state| !state.is_closing && !state.conn.has_unfinished());
-            // A socket that is being shut down is driven to its end.
-            if over || rests && self.stage == Stage::Open { Poll::Ready(()) } else { Poll::Pending }
+            if over || self.is_at_rest() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         result
+    }
+
+    /// Whether nothing is left unfinished. A connection that ends is driven to its end.
+    fn is_at_rest(&self) -> bool {
+        let is_settled =
+            |state: &mut State| !state.is_closing && !state.conn.is_closed() && !state.conn.has_unfinished();
+        !self.is_unflushed && self.link.with(is_settled)
     }
 
     /// Drives the connection while `fut` runs.
@@ -192,6 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Turn::Moved => {}
             }
         }
+        self.keep_time();
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -199,13 +197,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Waits for work, and for the next deadline.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(due) = self.link.rest(cx.waker()) else { return Poll::Ready(()) };
-        let due = match self.stage {
-            Stage::Finishing { until } | Stage::Farewell { until } => Some(until),
-            Stage::Open | Stage::Broken | Stage::Deaf | Stage::Done => due,
-        };
+        let due = due.into_iter().chain(self.parting.and_then(|parting| parting.due())).min();
         ready!(self.alarm.poll(due, cx));
         self.link.attend();
+        self.keep_time();
         Poll::Ready(())
+    }
+
+    /// Tells the core the time. What has come meanwhile was read before: a driver that was not polled for
+    /// long does not take its own delay for the peer's.
+    fn keep_time(&self) {
+        self.link.with(|state| state.conn.handle_timeout(now()));
     }
 
     /// Lets the core have what came, does what it says, writes, reads.
@@ -215,13 +217,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         given.jobs.into_iter().for_each(|job| self.begin(job));
         let ended = self.run_tasks();
         let moved = match given.closed {
-            Some(_) if self.stage == Stage::Done => {
+            Some(_) if self.io.is_none() => {
                 if self.tasks.is_empty() {
                     return Turn::Over;
                 }
                 false
             }
-            Some((reason, is_cut)) => self.finish(cx, &reason, is_cut),
+            Some((reason, is_cut)) => self.part(cx, &reason, is_cut),
             None => {
                 let wrote = self.write(cx);
                 // Whoever was told something may answer before the socket is asked for more.
@@ -236,9 +238,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let (buffer, unfed) = (&self.buffer, &mut self.unfed);
         self.link.with(|state| {
             let mut given = Given::default();
-            if state.conn.poll_timeout().is_some_and(|(due, _)| due <= now()) {
-                state.conn.handle_timeout(now());
-            }
             loop {
                 state.take_events(&mut given.jobs);
                 let rest = buffer.get(unfed.clone()).unwrap_or_default();
@@ -275,27 +274,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
 /// The socket.
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Writes what the socket takes. Tells whether it took anything.
+    /// Writes what was queued so far, as far as the socket takes it. Tells whether anything moved.
     fn write(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
-        while let (Some(io), Stage::Open | Stage::Finishing { .. }) = (&mut self.io, self.stage) {
-            if self.unsent.is_empty() {
-                let Some(frames) = self.link.with(|state| state.conn.poll_transmit()) else { break };
+        if self.unsent.is_empty() && !self.is_broken {
+            if let Some(frames) = self.link.with(|state| state.conn.poll_transmit()) {
                 if let Some(tap) = &self.tap {
                     tap.sent(&frames);
                 }
                 self.unsent = frames;
             }
+        }
+        while let (Some(io), false, false) = (&mut self.io, self.unsent.is_empty(), self.is_broken) {
             match Pin::new(io).poll_write(cx, &self.unsent) {
                 Poll::Ready(Ok(len)) if len > 0 => {
                     self.wrote(len);
                     moved = true;
                 }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Poll::Ready(_) => self.stage = Stage::Broken,
+                Poll::Ready(_) => self.is_broken = true,
                 Poll::Pending => {
                     self.link.with(|state| state.conn.handle_written(now(), 0));
-                    break;
+                    return moved;
                 }
             }
         }
@@ -317,96 +317,80 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) {
-        let Some(io) = self.io.as_mut().filter(|_| self.is_unflushed && self.unsent.is_empty()) else {
-            return;
-        };
+        let Some(io) = self.io.as_mut().filter(|_| self.is_unflushed) else { return };
         match Pin::new(io).poll_flush(cx) {
             Poll::Ready(Ok(())) => self.is_unflushed = false,
-            Poll::Ready(Err(_)) => self.stage = Stage::Broken,
+            Poll::Ready(Err(_)) => self.is_broken = true,
             Poll::Pending => {}
         }
     }
 
     /// Reads what is there. Tells whether there was anything, the end included.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        let (Some(io), Stage::Open | Stage::Broken) = (&mut self.io, self.stage) else { return false };
-        match Pin::new(io).poll_read(cx, &mut self.buffer) {
-            Poll::Ready(Ok(0)) => self.end_input(|state| state.conn.handle_eof(now())),
+        match self.poll_read(cx) {
+            Poll::Ready(Ok(0)) => self.link.with(|state| state.conn.handle_eof(now())),
             Poll::Ready(Ok(len)) => {
                 self.unfed = 0..len;
                 if let Some(tap) = &self.tap {
                     tap.received(self.buffer.get(..len).unwrap_or_default());
                 }
             }
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Poll::Pending if self.stage == Stage::Open => return false,
-            Poll::Ready(Err(_)) | Poll::Pending => self.end_input(|state| state.conn.handle_reset(now())),
+            Poll::Pending if !self.is_broken => return false,
+            Poll::Ready(Err(_)) | Poll::Pending => self.link.with(|state| state.conn.handle_reset(now())),
         }
         true
-    }
-
-    fn end_input(&mut self, tell: impl FnOnce(&mut State)) {
-        self.stage = Stage::Deaf;
-        self.link.with(tell);
     }
 
     /// The connection is over: brings the socket to its end. Tells whether something moved.
-    fn finish(&mut self, cx: &mut Context<'_>, reason: &CloseReason, is_cut: bool) -> bool {
-        match self.stage {
-            _ if is_cut => self.stage = Stage::Done,
-            Stage::Open if *reason == CloseReason::Local => {
-                let patience = self.link.with(|state| state.conn.config().write_stall_timeout);
-                self.stage = Stage::Finishing { until: now().saturating_add(patience) };
-            }
-            Stage::Open => {
-                let _what_it_takes = self.write(cx);
-                self.stage = Stage::Done;
-            }
-            Stage::Finishing { until } => return self.finish_writing(cx, until),
-            Stage::Farewell { until } => {
-                if let Some(more) = self.discard(cx) {
-                    return more || self.is_past(until);
-                }
-                self.stage = Stage::Done;
-            }
-            Stage::Broken | Stage::Deaf | Stage::Done => self.stage = Stage::Done,
-        }
-        if self.stage == Stage::Done {
-            self.io = None;
-        }
-        true
-    }
-
-    fn finish_writing(&mut self, cx: &mut Context<'_>, until: Instant) -> bool {
-        let wrote = self.write(cx);
-        let read = self.discard(cx).unwrap_or(false);
-        let Some(io) = self.io.as_mut().filter(|_| self.unsent.is_empty() && !self.is_unflushed) else {
-            return wrote || read || self.is_past(until);
+    fn part(&mut self, cx: &mut Context<'_>, reason: &CloseReason, is_cut: bool) -> bool {
+        let stall = || self.link.with(|state| state.conn.config().write_stall_timeout);
+        let mut parting = self.parting.unwrap_or_else(|| Parting::new(reason, stall(), now()));
+        // Once, even if nothing is waited for.
+        let wrote = !is_cut && self.write(cx);
+        let read = matches!(self.poll_read(cx), Poll::Ready(Ok(1..)));
+        let sight = Sight {
+            is_written: !wrote && self.unsent.is_empty() && !self.is_unflushed,
+            is_deaf: self.is_deaf,
+            is_broken: self.is_broken || is_cut,
         };
-        match Pin::new(io).poll_close(cx) {
-            Poll::Ready(Ok(())) => self.stage = Stage::Farewell { until: now().saturating_add(FAREWELL) },
-            Poll::Ready(Err(_)) => self.stage = Stage::Broken,
-            Poll::Pending => return wrote || read || self.is_past(until),
+        let step = parting.step(sight, now());
+        self.parting = Some(parting);
+        match step {
+            Step::Write => wrote || read,
+            Step::ShutDown | Step::Listen => self.shut_down(cx) || read,
+            Step::Close => {
+                self.hang_up();
+                true
+            }
         }
+    }
+
+    /// Shuts our direction down. Tells whether that is news.
+    fn shut_down(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(io) = self.io.as_mut().filter(|_| !self.is_shut) else { return false };
+        let Poll::Ready(shut) = Pin::new(io).poll_close(cx) else { return false };
+        self.is_shut = true;
+        self.is_broken |= shut.is_err();
         true
     }
 
-    /// Gives up on the peer once its time is over.
-    fn is_past(&mut self, until: Instant) -> bool {
-        let is_past = until <= now();
-        if is_past {
-            self.stage = Stage::Broken;
-        }
-        is_past
+    /// Reads into the buffer.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(io) = self.io.as_mut().filter(|_| !self.is_deaf) else { return Poll::Pending };
+        let read = loop {
+            match ready!(Pin::new(&mut *io).poll_read(cx, &mut self.buffer)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.is_deaf = !matches!(read, Ok(1..));
+        Poll::Ready(read)
     }
 
-    /// Reads what nobody wants. `None`: there is no more to come.
-    fn discard(&mut self, cx: &mut Context<'_>) -> Option<bool> {
-        match Pin::new(self.io.as_mut()?).poll_read(cx, &mut self.buffer) {
-            Poll::Ready(Ok(0) | Err(_)) => None,
-            Poll::Ready(Ok(_)) => Some(true),
-            Poll::Pending => Some(false),
-        }
+    /// Closes the socket, and says so.
+    fn hang_up(&mut self) {
+        self.io = None;
+        self.link.part();
     }
 }
 
@@ -438,18 +422,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Driver<S> {
     fn drop(&mut self) {
-        if self.stage != Stage::Done {
-            self.tasks.clear();
-            let _what_it_takes = self.write(&mut Context::from_waker(Waker::noop()));
-        }
+        self.tasks.clear();
+        let _what_it_takes = self.write(&mut Context::from_waker(Waker::noop()));
         self.link.abort();
-        self.link.part();
+        self.hang_up();
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> fmt::Debug for Driver<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver").field("link", &self.link).field("stage", &self.stage).finish_non_exhaustive()
+        f.debug_struct("Driver")
+            .field("link", &self.link)
+            .field("parting", &self.parting)
+            .finish_non_exhaustive()
     }
 }
 

@@ -75,7 +75,7 @@
 //! cancelled by its parent is dropped where it waits; [`Profile::cancel_grace`] gives it time to clean up
 //! instead.
 //!
-//! No lock of this crate is held while a waker is called or code of the application runs.
+//! No lock of this crate is held while a waker is called or dropped, or code of the application runs.
 //!
 //! The [`guide`] shows each of these. Works on Unix-like systems.
 

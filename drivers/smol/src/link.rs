@@ -172,12 +172,14 @@ impl Link {
     /// The driver is gone, and the socket with it.
     pub(crate) fn part(&self) -> CloseReason {
         self.actor.forget(self.serial);
-        self.with(|state| {
+        // A waker is never dropped under the lock: that may run anything.
+        let (reason, _spare) = self.with(|state| {
             let reason = state.conn.close_reason().cloned().unwrap_or(CloseReason::Local);
             state.gone = Some(reason.clone());
             state.call_all();
-            reason
-        })
+            (reason, state.driver.take())
+        });
+        reason
     }
 }
 

@@ -1,6 +1,6 @@
 //! Accepting connections.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -87,7 +87,10 @@ impl Listener {
                 }
                 Either::Right(_) => return None,
             };
-            if !is_about_one_connection(&error) {
+            if is_about_one_connection(&error) {
+                // However many come that are not let in, the others get their turn.
+                yield_now().await;
+            } else {
                 select(Timer::after(ACCEPT_PAUSE), self.door.shutting.listen()).await;
             }
         }
@@ -98,6 +101,19 @@ impl Listener {
     pub fn stop(&self) {
         scipp_common::Door::shut(&*self.door);
     }
+}
+
+/// Lets the other parts of a task, and other tasks, go on.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// What one that serves does, each part woken for itself.

@@ -175,6 +175,10 @@ impl Portal {
     }
 
     /// As [`close`](Self::close), waiting at most for `grace`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`close`](Self::close).
     pub async fn close_within(&self, grace: Duration) -> CloseReason {
         self.link.close(now().saturating_add(grace));
         self.link.gone().await

@@ -1,5 +1,6 @@
 //! Items both ways.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -95,8 +96,9 @@ impl<'ctx> MsgStream<'ctx> {
         Outgoing {
             dialog: self.dialog,
             seat: self.dialog.seat(&*self.dialog.link),
-            held: None,
+            held: VecDeque::new(),
             mark: None,
+            is_stopped: false,
             of: PhantomData,
         }
     }
@@ -164,8 +166,9 @@ impl<T: DeserializeOwned> Stream for Incoming<'_, T> {
 pub struct Outgoing<'a, T> {
     dialog: &'a Dialog,
     seat: Seat<&'a Link>,
-    held: Option<Payload>,
+    held: VecDeque<Payload>,
     mark: Option<u64>,
+    is_stopped: bool,
     of: PhantomData<fn(T)>,
 }
 
@@ -174,21 +177,23 @@ impl<T: Serialize> Sink<T> for Outgoing<'_, T> {
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
-        let Some(item) = &this.held else { return Poll::Ready(Ok(())) };
-        let sent = ready!(this.seat.poll_send(cx, item));
-        this.held = None;
-        Poll::Ready(sent)
+        while let Some(item) = this.held.front() {
+            let sent = ready!(this.seat.poll_send(cx, item));
+            this.held.pop_front();
+            sent?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), Error> {
         let item = convert::payload(&item)?;
-        match self.dialog.act(|end, conn| end.send(conn, &item)) {
-            Poll::Ready(sent) => sent,
-            Poll::Pending => {
-                self.get_mut().held = Some(item);
-                Ok(())
+        if self.held.is_empty() {
+            if let Poll::Ready(sent) = self.dialog.act(|end, conn| end.send(conn, &item)) {
+                return sent;
             }
         }
+        self.get_mut().held.push_back(item);
+        Ok(())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -201,7 +206,10 @@ impl<T: Serialize> Sink<T> for Outgoing<'_, T> {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         ready!(self.as_mut().poll_ready(cx))?;
-        self.dialog.disturb(|end, conn| conn.stop(end.id))?;
+        if !self.is_stopped {
+            self.is_stopped = true;
+            self.dialog.disturb(|end, conn| conn.stop(end.id))?;
+        }
         self.poll_flush(cx)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_io::Timer;
-use scipp_common::{Conclusion, End, Handle, TaskError, Ticket, guarded};
+use scipp_common::{Conclusion, End, Handle, Ticket, concluded, guarded};
 use scipp_proto::{DialogId, Request};
 
 use crate::dialog::{Dialog, Seat};
@@ -43,8 +43,11 @@ impl Task {
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Conclusion> {
         let Some(body) = &mut self.body else { return Poll::Pending };
-        guarded(|| body.as_mut().poll(cx))
-            .unwrap_or_else(|panic| Poll::Ready(Err(TaskError::new("RuntimeError", panic))))
+        match guarded(|| body.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(conclusion)) => Poll::Ready(conclusion),
+            Err(panic) => Poll::Ready(concluded(Err(panic))),
+        }
     }
 
     /// Drops the body: its handles go before the dialog ends.

@@ -18,10 +18,18 @@ pub(crate) enum Spot {
     Dialog(DialogId),
 }
 
+/// Those who wait at one spot, by the tokens they came with.
+#[derive(Debug, Default)]
+struct Waiting {
+    wakers: Vec<(u64, Waker)>,
+    /// Somebody waits for output to be written.
+    is_crowded: bool,
+}
+
 /// The wakers of those who wait.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    at: HashMap<Spot, Vec<(u64, Waker)>, RandomState>,
+    at: HashMap<Spot, Waiting, RandomState>,
     /// Spots where somebody waits for output to be written, each once.
     crowded: Vec<Spot>,
     tokens: u64,
@@ -35,7 +43,7 @@ impl Waiters {
             self.tokens += 1;
             self.tokens
         });
-        let waiting = self.at.entry(spot).or_default();
+        let waiting = &mut self.at.entry(spot).or_default().wakers;
         match waiting.iter_mut().find(|(other, _)| *other == token) {
             Some((_, known)) if known.will_wake(waker) => None,
             Some((_, known)) => Some(std::mem::replace(known, waker.clone())),
@@ -48,14 +56,15 @@ impl Waiters {
 
     /// Whoever came with `token` waits no more.
     fn leave(&mut self, spot: Spot, token: u64) -> Option<Waker> {
-        let waiting = self.at.get_mut(&spot)?;
+        let waiting = &mut self.at.get_mut(&spot)?.wakers;
         let at = waiting.iter().position(|(other, _)| *other == token)?;
         Some(waiting.swap_remove(at).1)
     }
 
     /// Notes that somebody at `spot` waits for output to be written.
     pub(crate) fn await_writing(&mut self, spot: Spot) {
-        if !self.crowded.contains(&spot) {
+        let waiting = self.at.entry(spot).or_default();
+        if !std::mem::replace(&mut waiting.is_crowded, true) {
             self.crowded.push(spot);
         }
     }
@@ -63,28 +72,29 @@ impl Waiters {
     /// Moves the wakers at `spot` to `calls`.
     pub(crate) fn call(&mut self, spot: Spot, calls: &mut Vec<Waker>) {
         if let Some(waiting) = self.at.get_mut(&spot) {
-            calls.extend(waiting.drain(..).map(|(_, waker)| waker));
+            calls.extend(waiting.wakers.drain(..).map(|(_, waker)| waker));
         }
     }
 
     /// Output was written: moves the wakers of those who waited for that to `calls`.
     pub(crate) fn call_crowded(&mut self, calls: &mut Vec<Waker>) {
-        while let Some(spot) = self.crowded.pop() {
+        for spot in std::mem::take(&mut self.crowded) {
+            if let Some(waiting) = self.at.get_mut(&spot) {
+                waiting.is_crowded = false;
+            }
             self.call(spot, calls);
         }
     }
 
     /// Moves all wakers to `calls`.
     pub(crate) fn call_all(&mut self, calls: &mut Vec<Waker>) {
-        self.crowded.clear();
-        calls.extend(self.at.values_mut().flat_map(|waiting| waiting.drain(..)).map(|(_, waker)| waker));
+        self.at.keys().copied().collect::<Vec<_>>().into_iter().for_each(|spot| self.call(spot, calls));
     }
 
     /// A dialog is gone: nobody waits there any more.
     pub(crate) fn close(&mut self, spot: Spot, calls: &mut Vec<Waker>) {
         self.call(spot, calls);
         self.at.remove(&spot);
-        self.crowded.retain(|other| *other != spot);
     }
 }
 
@@ -132,7 +142,7 @@ mod tests {
     const SPOT: Spot = Spot::Lobby;
 
     fn waiting(waiters: &Waiters) -> usize {
-        waiters.at.values().map(Vec::len).sum()
+        waiters.at.values().map(|waiting| waiting.wakers.len()).sum()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use threads as driver;
 
 mod dropping;
+mod ends;
 mod executors;
 mod pipe;
 mod pool;

@@ -38,6 +38,8 @@ fn is_tired(flag: &mut bool, cx: &Context<'_>) -> bool {
 pub(crate) struct Lane {
     under_way: VecDeque<u8>,
     is_closed: bool,
+    is_reset: bool,
+    is_endless: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
     /// Everything that was ever written.
@@ -45,6 +47,18 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
+    /// Breaks it.
+    pub(crate) fn reset(&mut self) {
+        self.is_reset = true;
+        self.wake();
+    }
+
+    /// From now on there is always something to read.
+    pub(crate) fn flood(&mut self) {
+        self.is_endless = true;
+        self.wake();
+    }
+
     fn wake(&mut self) {
         [self.reader.take(), self.writer.take()].into_iter().flatten().for_each(Waker::wake);
     }
@@ -70,6 +84,12 @@ impl AsyncRead for Pipe {
             return Poll::Pending;
         }
         let mut lane = self.from.lock().unwrap();
+        if lane.is_reset {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        if lane.is_endless {
+            return Poll::Ready(Ok(buffer.len()));
+        }
         let len = lane.under_way.len().min(buffer.len()).min(CHUNK);
         if len == 0 && !lane.is_closed {
             lane.reader = Some(cx.waker().clone());
@@ -87,7 +107,7 @@ impl AsyncWrite for Pipe {
             return Poll::Pending;
         }
         let mut lane = self.to.lock().unwrap();
-        if lane.is_closed {
+        if lane.is_closed || lane.is_reset {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         let len = bytes.len().min(CHUNK).min(CAPACITY - lane.under_way.len());
@@ -120,5 +140,35 @@ impl Drop for Pipe {
             lane.is_closed = true;
             lane.wake();
         }
+    }
+}
+
+/// A stream on which everything was said already, and that takes whatever is written.
+#[derive(Debug)]
+pub(crate) struct Said(pub(crate) VecDeque<u8>);
+
+impl AsyncRead for Said {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let len = self.0.len().min(buffer.len());
+        buffer.iter_mut().zip(self.0.drain(..len)).for_each(|(to, from)| *to = from);
+        if len == 0 { Poll::Pending } else { Poll::Ready(Ok(len)) }
+    }
+}
+
+impl AsyncWrite for Said {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }

@@ -20,6 +20,7 @@ pub(crate) const ADD: (&str, &str) = ("app", "add");
 pub(crate) const NAP: (&str, &str) = ("app", "nap");
 pub(crate) const COUNT: (&str, &str) = ("app", "count");
 pub(crate) const ECHO: (&str, &str) = ("app", "echo");
+pub(crate) const BOMB: (&str, &str) = ("app", "bomb");
 pub(crate) const FEED: (&str, &str) = ("app", "feed");
 pub(crate) const COLLECT: (&str, &str) = ("app", "collect");
 
@@ -36,6 +37,16 @@ pub(crate) struct Add {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct DropAt {
     pub(crate) poll: usize,
+}
+
+/// Arguments that cannot be dropped.
+#[derive(Debug, Deserialize)]
+struct Bomb {}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
 }
 
 /// Counts bodies that exist.
@@ -208,6 +219,10 @@ fn server(profile: Profile, running: &Arc<AtomicUsize>) -> Actor {
     Actor::builder(profile)
         .function(ADD, counted!(|args: Add| async move { Ok::<_, Error>(args.a + args.b) }))
         .function(NAP, counted!(|_args: NoArgs| std::future::pending::<Result<(), Error>>()))
+        .function(BOMB, |bomb: Bomb| async move {
+            drop(bomb);
+            Ok::<_, Error>(())
+        })
         .generator(COUNT, counted!(|args: DropAt, out: Yielder| count(args, out)))
         .context(ECHO, counted!(|ctx: ChildContext, _args: NoArgs| echo(ctx)))
         .context(FEED, counted!(|ctx: ChildContext, _args: NoArgs| feed(ctx)))
