@@ -166,6 +166,7 @@ mod inbound;
 mod inbox;
 mod outbox;
 mod outside;
+mod path;
 mod pause;
 mod payload;
 pub mod phase;
@@ -173,9 +174,11 @@ mod polls;
 mod receive;
 mod report;
 mod requests;
+pub mod spec;
 mod table;
 pub mod tables;
 mod time;
+mod timestamp;
 #[cfg(feature = "serde")]
 mod typed;
 mod value;
@@ -194,8 +197,10 @@ pub use event::{
     Call, Canceller, DialogEvent, DialogId, Event, Outcome, Report, Request, RuntimeEndpoint, Take, Target,
 };
 pub use identity::{Era, Identity, Uid};
+pub use path::{EndpointPath, NoPath};
 pub use payload::{Kwargs, Payload};
 pub use time::Instant;
+pub use timestamp::Timestamp;
 #[cfg(feature = "serde")]
 pub use typed::{EncodeError, TypeError};
 pub use view::DialogRef;

@@ -4,7 +4,7 @@ pub(crate) mod cursor;
 mod decode;
 mod encode;
 mod entries;
-mod error;
+pub(crate) mod error;
 mod failure;
 mod fast;
 mod fault;
