@@ -3,7 +3,9 @@
 use alloc::{string::String, sync::Arc};
 
 use crate::identity::Uid;
+use crate::mistyped::Mistyped;
 use crate::phase::{Role, Violation};
+use crate::spec::Mismatch;
 use crate::wire::{ErrorMsg, MsgKind, Rejected};
 
 /// A verb of the application, for error texts.
@@ -78,6 +80,9 @@ pub enum Misuse {
     /// `SpawnSpec` is the second frame or none.
     #[error("SpawnSpec can only be the second frame")]
     LateSpawnSpec,
+    /// The value does not conform to the spec of its dialog. Send another one, or `fail` with it.
+    #[error("{0}")]
+    Mistyped(Arc<Mistyped>),
 }
 
 /// Why `open` did not open.
@@ -100,6 +105,9 @@ pub enum OpenError {
     /// does not have ends a Python process.
     #[error("the namespace self is the runtime's")]
     RuntimeName,
+    /// The arguments do not conform to the endpoint's spec.
+    #[error("{0}")]
+    Mistyped(Mismatch),
     /// Names or arguments do not fit in a frame.
     #[error("{len} bytes are over the limit of {limit}")]
     TooLong {
@@ -147,6 +155,9 @@ pub enum PeerViolation {
     /// A message that its dialog's phase does not allow.
     #[error("{0}")]
     OutOfPhase(#[from] Violation),
+    /// A value that does not conform to the spec of its dialog.
+    #[error("{0}")]
+    Mistyped(Arc<Mistyped>),
 }
 
 /// A failure of the application over there, as it arrived: data, not an error of ours.

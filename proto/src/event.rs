@@ -4,6 +4,7 @@ use alloc::{boxed::Box, string::String, sync::Arc};
 
 use crate::error::{CloseReason, Deadline, Failure};
 use crate::identity::{Identity, Uid};
+use crate::mistyped::Mistyped;
 use crate::payload::{Kwargs, Payload};
 use crate::wire::{Kind, SpawnSpec};
 
@@ -44,6 +45,14 @@ pub enum Event {
         id: DialogId,
         /// What.
         event: DialogEvent,
+    },
+    /// A value that was received does not conform to the spec of its dialog. What follows from it is
+    /// reported next.
+    Mistyped {
+        /// The dialog.
+        id: DialogId,
+        /// Whose value, where, and what was due.
+        error: Arc<Mistyped>,
     },
     /// The connection is over and every dialog on it has ended. Always last, exactly once.
     Closed {

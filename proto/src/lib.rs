@@ -158,12 +158,14 @@ mod deadlines;
 mod delivery;
 mod dialog;
 mod ending;
+mod enforce;
 mod error;
 mod event;
 mod hash;
 mod identity;
 mod inbound;
 mod inbox;
+mod mistyped;
 mod outbox;
 mod outside;
 mod path;
@@ -172,11 +174,13 @@ mod payload;
 pub mod phase;
 mod polls;
 mod receive;
+mod received;
 mod report;
 mod requests;
 pub mod spec;
 mod table;
 pub mod tables;
+mod terms;
 mod time;
 mod timestamp;
 #[cfg(feature = "serde")]
@@ -189,6 +193,7 @@ pub mod wire;
 pub use config::{AbsorbRule, Config, OverrunPolicy, StopRule};
 pub use connection::Connection;
 pub use counters::Counters;
+pub use enforce::Narrowed;
 pub use error::{
     CloseReason, Deadline, Failure, LimitKind, Misuse, OpenError, PeerViolation, RemoteError,
     RemoteErrorKind, SendError, Verb,
@@ -197,8 +202,11 @@ pub use event::{
     Call, Canceller, DialogEvent, DialogId, Event, Outcome, Report, Request, RuntimeEndpoint, Take, Target,
 };
 pub use identity::{Era, Identity, Uid};
+pub use mistyped::Mistyped;
 pub use path::{EndpointPath, NoPath};
 pub use payload::{Kwargs, Payload};
+pub use received::Received;
+pub use terms::{Narrowing, Parity, Terms, TypePolicy};
 pub use time::Instant;
 pub use timestamp::Timestamp;
 #[cfg(feature = "serde")]

@@ -9,7 +9,7 @@ use crate::payload::Payload;
 use crate::wire::{ErrorMsg, Limits, decode};
 
 const CONTEXT_CANCELLED: &str = "ContextCancelled";
-const MSG_TYPE_ERROR: &str = "MsgTypeError";
+pub(crate) const MSG_TYPE_ERROR: &str = "MsgTypeError";
 const RELAYED: &str = "RemoteActorError";
 const STREAM_OVERRUN: &str = "StreamOverrun";
 
@@ -75,15 +75,23 @@ pub(crate) fn overrun(us: &Uid, sender: &Uid, cid: &Arc<str>) -> ErrorMsg {
 
 /// The parent, `culprit`, broke a rule of a dialog we run. The error is ours: it arose where the rule was
 /// checked.
-pub(crate) fn violated(us: &Uid, culprit: &Uid, violation: &PeerViolation, cid: &Arc<str>) -> ErrorMsg {
+pub(crate) fn violated(
+    us: &Uid,
+    culprit: &Uid,
+    violation: &PeerViolation,
+    limits: &Limits,
+    cid: &Arc<str>,
+) -> ErrorMsg {
+    let text = format!("{culprit} broke a rule: {violation}");
     let type_name = match violation {
+        PeerViolation::Mistyped(mistyped) => return failed(us, mistyped.report(text), limits, cid),
         PeerViolation::Rejected(_) => MSG_TYPE_ERROR,
         PeerViolation::OutOfPhase(_)
         | PeerViolation::ExpectedAid(_)
         | PeerViolation::Late(_)
         | PeerViolation::CidReuse => "MessagingError",
     };
-    native(us, type_name, format!("{culprit} broke a rule: {violation}"), cid)
+    native(us, type_name, text, cid)
 }
 
 /// An error received elsewhere, passed on to `to`: its source stays, we become its last hop.

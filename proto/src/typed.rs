@@ -9,7 +9,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::event::Report;
 use crate::payload::{Kwargs, Payload};
+use crate::report::MSG_TYPE_ERROR;
 use crate::wire::DecodeError;
 use crate::wire::walk::one_value;
 
@@ -34,6 +36,13 @@ pub enum EncodeError {
     /// What was written is nested too deep or, for keyword arguments, no map of distinct names.
     #[error("not what can be sent: {0}")]
     Form(#[from] DecodeError),
+}
+
+/// The failure of a task whose value cannot be written: a type error, without the value.
+impl From<&EncodeError> for Report {
+    fn from(error: &EncodeError) -> Self {
+        Self::new(MSG_TYPE_ERROR, error.to_string())
+    }
 }
 
 /// Why a payload is not a value of the type asked for.

@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 
 use super::found::{describe, quoted};
 use super::mismatch::Mismatch;
-use super::node::{Fields, Id, Node, Nodes, Tagged, Union, bit};
+use super::node::{Fields, Id, Node, Nodes, Scalar, Tagged, Union, bit};
 use crate::payload::Payload;
 use crate::wire::cursor::{Cursor, Token};
 use crate::wire::error::Refusal;
@@ -17,10 +17,12 @@ const LOOK_AHEAD: usize = 8;
 /// Bytes of a path that are written.
 const MAX_PATH: usize = 1024;
 
-/// Everything in `bytes` that does not conform to the first of `nodes`, at most `most` parts.
-pub(super) fn check(nodes: &Nodes, bytes: &[u8], most: usize) -> Vec<Mismatch> {
+/// Everything in `bytes` that does not conform to the first of `nodes`, at most `most` parts. If it is
+/// `exact`, what the type would lose or change does not conform either. (P-21)
+pub(super) fn check(nodes: &Nodes, bytes: &[u8], most: usize, exact: bool) -> Vec<Mismatch> {
     let mut check = Check {
         nodes,
+        exact,
         cursor: Cursor::new(bytes),
         stack: Vec::new(),
         mismatches: Vec::new(),
@@ -41,6 +43,7 @@ pub(super) fn check(nodes: &Nodes, bytes: &[u8], most: usize) -> Vec<Mismatch> {
 
 struct Check<'n, 'b> {
     nodes: &'n Nodes,
+    exact: bool,
     cursor: Cursor<'b>,
     /// The containers around the cursor.
     stack: Vec<Frame<'n, 'b>>,
@@ -134,7 +137,7 @@ impl<'n, 'b> Check<'n, 'b> {
             Node::Any => Ok(self.cursor.skip(self.levels())?),
             Node::Scalar(scalar) => {
                 let token = self.cursor.token()?;
-                if scalar.admits(token, self.cursor.since(&start)) {
+                if self.admits(scalar, token, &start) {
                     return Ok(());
                 }
                 self.reject(start, id)
@@ -144,6 +147,12 @@ impl<'n, 'b> Check<'n, 'b> {
                 self.container(container, id, start)
             }
         }
+    }
+
+    #[inline]
+    fn admits(&self, scalar: &Scalar, token: Token<'b>, start: &Cursor<'b>) -> bool {
+        let is_changed = self.exact && *scalar == Scalar::Float && token != Token::Float;
+        !is_changed && scalar.admits(token, self.cursor.since(start))
     }
 
     fn container(&mut self, node: &'n Node, id: Id, start: Cursor<'b>) -> Result<(), Stop> {
@@ -176,8 +185,7 @@ impl<'n, 'b> Check<'n, 'b> {
             (Token::Map(entries), Some(tagged)) => return self.tagged(tagged, entries, start),
             (Token::Map(_), None) => union.map,
             (token, _) => {
-                let raw = self.cursor.since(&start);
-                if union.scalars.iter().any(|scalar| scalar.admits(token, raw)) {
+                if union.scalars.iter().any(|scalar| self.admits(scalar, token, &start)) {
                     return Ok(());
                 }
                 None
@@ -252,7 +260,7 @@ impl<'n, 'b> Check<'n, 'b> {
             _ => fields.fields.iter().position(|field| field.name.as_bytes() == key),
         };
         let Some((at, field)) = at.and_then(|at| Some((at, fields.fields.get(at)?))) else {
-            if fields.closed {
+            if fields.closed || self.exact {
                 self.note(before.offset(), alloc::format!("a field of {}", fields.name), quoted(key))?;
             }
             return Ok(self.cursor.skip(self.levels())?);

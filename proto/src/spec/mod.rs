@@ -110,7 +110,21 @@ impl PldSpec {
     ///
     /// The first part that does not, or the byte at which they are no value.
     pub fn check_bytes(&self, bytes: &[u8]) -> Result<(), Mismatch> {
-        match check::check(&self.0.nodes, bytes, 1).pop() {
+        self.first(bytes, false)
+    }
+
+    /// Checks that a payload conforms, and that the type loses nothing of it: fields that it does not name
+    /// would be dropped by a receiver, integers would become floats.
+    ///
+    /// # Errors
+    ///
+    /// The first part that would not come back as it was sent.
+    pub fn check_exact(&self, payload: &Payload) -> Result<(), Mismatch> {
+        self.first(payload.as_bytes(), true)
+    }
+
+    fn first(&self, bytes: &[u8], exact: bool) -> Result<(), Mismatch> {
+        match check::check(&self.0.nodes, bytes, 1, exact).pop() {
             Some(mismatch) => Err(mismatch),
             None => Ok(()),
         }
@@ -118,7 +132,7 @@ impl PldSpec {
 
     /// Everything in `bytes` that does not conform, at most `most` parts; nothing if all does.
     pub fn mismatches(&self, bytes: &[u8], most: usize) -> Vec<Mismatch> {
-        check::check(&self.0.nodes, bytes, most.max(1))
+        check::check(&self.0.nodes, bytes, most.max(1), false)
     }
 
     /// Says in advance which of these values can be sent where this spec is in force, and why others can not.
