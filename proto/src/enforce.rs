@@ -1,4 +1,4 @@
-//! Payload types of dialogs: what is checked when, and what follows. (P-17 to P-22)
+//! Payload types of dialogs: what is checked when, and what follows. (P-18 to P-24)
 
 use alloc::{boxed::Box, format, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What values a dialog may carry: types of payloads as data. (P-1 to P-24)
+//! What values a dialog may carry: types of payloads as data. (P-3 to P-16)
 //!
 //! A [`Spec`] says it, a [`PldSpec`] is one made ready for checking. It is written as Python writes
 //! types, can be built, printed, parsed, compared and sent, and checks the bytes of a payload without
