@@ -6,10 +6,11 @@ use core::panic::Location;
 use crate::config::StopRule;
 use crate::connection::Connection;
 use crate::dialog::{CancelledBy, Dialog, Unwind};
-use crate::error::{Failure, Misuse, RemoteError, Verb};
+use crate::error::{Failure, Misuse, Verb};
 use crate::event::{DialogId, Outcome, Report};
 use crate::payload::Payload;
 use crate::phase::{Phase, Role, Signal, Verdict};
+use crate::remote::RemoteError;
 use crate::report;
 use crate::wire::{ErrorMsg, Kind, Message, MsgKind};
 

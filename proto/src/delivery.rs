@@ -4,10 +4,11 @@ use alloc::{boxed::Box, sync::Arc};
 
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
-use crate::error::{CloseReason, Failure, PeerViolation, RemoteError, RemoteErrorKind};
+use crate::error::{CloseReason, Failure, PeerViolation};
 use crate::event::{DialogEvent, DialogId};
 use crate::payload::Payload;
 use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
+use crate::remote::{RemoteError, RemoteErrorKind};
 use crate::report;
 use crate::wire::{ErrorMsg, Message, MsgKind, Text};
 

@@ -5,12 +5,13 @@ use core::panic::Location;
 
 use bytes::BytesMut;
 
-use crate::error::{Failure, RemoteErrorKind};
+use crate::error::Failure;
 use crate::event::{DialogId, Outcome, RuntimeEndpoint, Target};
 use crate::identity::Uid;
 use crate::inbox::Inbox;
 use crate::payload::Payload;
 use crate::phase::{self, CancelPhase, Half, Phase, Role, State, Stream, Trouble};
+use crate::remote::RemoteErrorKind;
 use crate::terms::Bound;
 use crate::time::Instant;
 use crate::wire::Kind;

@@ -2,11 +2,11 @@
 
 use alloc::{string::String, sync::Arc};
 
-use crate::identity::Uid;
 use crate::mistyped::Mistyped;
 use crate::phase::{Role, Violation};
+use crate::remote::RemoteError;
 use crate::spec::Mismatch;
-use crate::wire::{ErrorMsg, MsgKind, Rejected};
+use crate::wire::{MsgKind, Rejected};
 
 /// A verb of the application, for error texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -160,65 +160,6 @@ pub enum PeerViolation {
     Mistyped(Arc<Mistyped>),
 }
 
-/// A failure of the application over there, as it arrived: data, not an error of ours.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RemoteError {
-    /// The message.
-    pub msg: ErrorMsg,
-    /// Whether defective fields were repaired or cut.
-    pub repaired: bool,
-}
-
-/// What a remote error is about, by its boxed type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RemoteErrorKind {
-    /// The remote task was cancelled.
-    ContextCancelled,
-    /// A payload or message of the wrong type.
-    MsgTypeError,
-    /// Sent too fast.
-    StreamOverrun,
-    /// An error that passed through other actors.
-    Relayed,
-    /// Any other; see `boxed_type_str`.
-    Other,
-}
-
-impl RemoteError {
-    /// What it is about.
-    pub fn kind(&self) -> RemoteErrorKind {
-        match self.msg.boxed_type_str.as_str() {
-            "ContextCancelled" => RemoteErrorKind::ContextCancelled,
-            "MsgTypeError" => RemoteErrorKind::MsgTypeError,
-            "StreamOverrun" => RemoteErrorKind::StreamOverrun,
-            "RemoteActorError" => RemoteErrorKind::Relayed,
-            _ => RemoteErrorKind::Other,
-        }
-    }
-
-    /// Who asked for the cancellation, if it is one.
-    pub fn canceller(&self) -> Option<&Uid> {
-        self.msg.canceller.as_ref()
-    }
-
-    /// Whether it arose somewhere else than in the last hop.
-    pub fn is_inception(&self) -> bool {
-        self.msg.boxed_type_str != self.msg.src_type_str
-    }
-}
-
-impl RemoteError {
-    /// Bytes it keeps: two texts, two offending messages and a path, each limited by `Config`.
-    pub(crate) fn memory(&self) -> usize {
-        let msg = &self.msg;
-        let texts = [&msg.src_type_str, &msg.boxed_type_str, &msg.tb_str].into_iter().chain(&msg.message);
-        let bad = [&msg.bad_msg, &msg.bad_msg_as_dict].into_iter().flatten();
-        let path = msg.relay_path.iter().map(|uid| uid.name().len().saturating_add(uid.uuid().len()));
-        let lens = texts.map(String::len).chain(bad.map(|value| value.as_bytes().len())).chain(path);
-        lens.fold(size_of::<Self>(), usize::saturating_add)
-    }
-}
-
 impl Failure {
     /// The error of the other end, if it is one.
     pub fn remote(&self) -> Option<&RemoteError> {
@@ -228,14 +169,6 @@ impl Failure {
         }
     }
 }
-
-impl core::fmt::Display for RemoteError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} from {}", self.msg.src_type_str.escape_debug(), self.msg.src_uid)
-    }
-}
-
-impl core::error::Error for RemoteError {}
 
 /// Why a dialog failed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]

@@ -197,7 +197,7 @@ pub enum Outcome {
         /// Whether the other end's task said so; false if only the acknowledgement came, or none.
         confirmed: bool,
         /// What the other end said.
-        error: Option<Arc<crate::error::RemoteError>>,
+        error: Option<Arc<crate::remote::RemoteError>>,
     },
     /// With the connection.
     Disconnected(CloseReason),

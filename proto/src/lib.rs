@@ -160,12 +160,15 @@ mod dialog;
 mod ending;
 mod enforce;
 mod error;
+mod escape;
 mod event;
+mod extension;
 mod hash;
 mod identity;
 mod inbound;
 mod inbox;
 mod mistyped;
+mod origin;
 mod outbox;
 mod outside;
 mod path;
@@ -175,8 +178,10 @@ pub mod phase;
 mod polls;
 mod receive;
 mod received;
+mod remote;
 mod report;
 mod requests;
+mod show;
 pub mod spec;
 mod table;
 pub mod tables;
@@ -195,17 +200,19 @@ pub use connection::Connection;
 pub use counters::Counters;
 pub use enforce::Narrowed;
 pub use error::{
-    CloseReason, Deadline, Failure, LimitKind, Misuse, OpenError, PeerViolation, RemoteError,
-    RemoteErrorKind, SendError, Verb,
+    CloseReason, Deadline, Failure, LimitKind, Misuse, OpenError, PeerViolation, SendError, Verb,
 };
 pub use event::{
     Call, Canceller, DialogEvent, DialogId, Event, Outcome, Report, Request, RuntimeEndpoint, Take, Target,
 };
+pub use extension::{Extension, ExtensionError, Extensions};
 pub use identity::{Era, Identity, Uid};
 pub use mistyped::Mistyped;
 pub use path::{EndpointPath, NoPath};
 pub use payload::{Kwargs, Payload};
 pub use received::Received;
+pub use remote::{RemoteError, RemoteErrorKind};
+pub use show::ErrorReport;
 pub use terms::{Narrowing, Parity, Terms, TypePolicy};
 pub use time::Instant;
 pub use timestamp::Timestamp;

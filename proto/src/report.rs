@@ -2,10 +2,11 @@
 
 use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
 
-use crate::error::{PeerViolation, RemoteError, RemoteErrorKind};
+use crate::error::PeerViolation;
 use crate::event::Report;
 use crate::identity::Uid;
 use crate::payload::Payload;
+use crate::remote::{RemoteError, RemoteErrorKind};
 use crate::wire::{ErrorMsg, Limits, decode};
 
 const CONTEXT_CANCELLED: &str = "ContextCancelled";
@@ -107,9 +108,10 @@ pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc
         RemoteErrorKind::MsgTypeError if to == Some(&msg.src_uid) => (us, MSG_TYPE_ERROR, MSG_TYPE_ERROR),
         RemoteErrorKind::MsgTypeError => (&msg.src_uid, MSG_TYPE_ERROR, MSG_TYPE_ERROR),
         _ if msg.src_type_str == RELAYED && to == Some(&msg.src_uid) => (us, RELAYED, RELAYED),
-        RemoteErrorKind::StreamOverrun | RemoteErrorKind::Relayed | RemoteErrorKind::Other => {
-            (&msg.src_uid, msg.src_type_str.as_str(), RELAYED)
-        }
+        RemoteErrorKind::StreamOverrun
+        | RemoteErrorKind::TransportClosed
+        | RemoteErrorKind::Relayed
+        | RemoteErrorKind::Other => (&msg.src_uid, msg.src_type_str.as_str(), RELAYED),
     };
     ErrorMsg {
         src_uid: src_uid.clone(),

@@ -9,7 +9,7 @@ use crate::wire::cursor::{Cursor, Token};
 const SHOWN: usize = 40;
 
 /// The value with the bytes `raw`, shortened.
-pub(super) fn describe(raw: &[u8]) -> String {
+pub(crate) fn describe(raw: &[u8]) -> String {
     let mut text = String::new();
     // Writing to memory cannot fail.
     let _ = match Cursor::new(raw).token() {

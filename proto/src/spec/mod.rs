@@ -36,6 +36,8 @@ use core::hash::{Hash, Hasher};
 
 use node::{Node, Nodes};
 
+pub(crate) use found::{describe, ext};
+
 pub use compile::SpecError;
 pub use mismatch::Mismatch;
 pub use parse::ParseError;
@@ -65,6 +67,11 @@ impl PldSpec {
     pub fn new(spec: Spec) -> Result<Self, SpecError> {
         let nodes = compile::nodes(&spec)?;
         Ok(Self(Arc::new(Ready { source: spec, nodes })))
+    }
+
+    /// Everything conforms.
+    pub fn any() -> Self {
+        Self(Arc::new(Ready { source: Spec::Any, nodes: Nodes::default() }))
     }
 
     /// The values of the Rust type `T`.

@@ -12,8 +12,10 @@ mod fields;
 pub mod frame;
 mod handshake;
 mod heads;
+mod loose;
 mod message;
 mod names;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,5 +25,7 @@ pub use decode::{Limits, decode};
 pub use encode::encode;
 pub use error::{DecodeError, Fault, Rejected, What};
 pub use failure::salvage_error;
+pub use loose::LooseMsg;
 pub use message::{ANY_PLD_SPEC, ErrorMsg, Kind, Message, MsgKind, SpawnSpec, Start, WireAddr};
+pub use shape::message_table;
 pub use text::Text;
