@@ -3,4 +3,5 @@
 mod cases;
 mod matrix;
 mod policies;
+mod recorded;
 mod rig;
