@@ -74,10 +74,10 @@ impl fmt::Display for Spec {
                 f.write_str(before)?;
                 before = "; ";
                 write!(f, "{name} = ")?;
-                if let Self::Struct(fields) = definition {
-                    return write_struct(fields, f);
+                match definition {
+                    Self::Struct(fields) if fields.name == name => write_struct(fields, f),
+                    definition => write_spec(definition, f),
                 }
-                write_spec(definition, f)
             })?;
         }
         Ok(())
