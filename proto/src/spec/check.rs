@@ -3,10 +3,13 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt::Write as _;
 
+use rmp::Marker;
+
 use super::found::{describe, quoted};
 use super::mismatch::Mismatch;
 use super::node::{Fields, Id, Node, Nodes, Scalar, Tagged, Union, bit};
 use crate::payload::Payload;
+use crate::wire::Text;
 use crate::wire::cursor::{Cursor, Token};
 use crate::wire::error::Refusal;
 
@@ -136,6 +139,10 @@ impl<'n, 'b> Check<'n, 'b> {
         match self.nodes.get(id) {
             Node::Any => Ok(self.cursor.skip(self.levels())?),
             Node::Scalar(scalar) => {
+                if passes(scalar, &mut self.cursor) {
+                    return Ok(());
+                }
+                self.cursor = start.clone();
                 let token = self.cursor.token()?;
                 if self.admits(scalar, token, &start) {
                     return Ok(());
@@ -236,21 +243,17 @@ impl<'n, 'b> Check<'n, 'b> {
 
     /// The next entry of a struct. (P-7)
     fn field(&mut self) -> Result<(), Stop> {
-        let before = self.cursor.clone();
-        let token = self.cursor.token()?;
+        let before = self.cursor.offset();
+        let key = match self.cursor.short_text() {
+            Some(key) => Some(key),
+            None => self.other_key()?,
+        };
         let Some(Frame { inside: Inside::Struct { fields, met, next, last, .. }, .. }) =
             self.stack.last_mut()
         else {
             return Ok(());
         };
-        let Token::Str(key) = token else {
-            *last = &[];
-            self.cursor = before.clone();
-            self.cursor.skip(self.levels())?;
-            let raw = self.cursor.since(&before);
-            self.note(before.offset(), String::from("a field's name as key"), describe(raw))?;
-            return Ok(self.cursor.skip(self.levels())?);
-        };
+        let Some(key) = key else { return Ok(()) };
         *last = key;
         let fields = *fields;
         let name = |at: usize| fields.fields.get(at).map(|field| field.name.as_bytes());
@@ -261,17 +264,35 @@ impl<'n, 'b> Check<'n, 'b> {
         };
         let Some((at, field)) = at.and_then(|at| Some((at, fields.fields.get(at)?))) else {
             if fields.closed || self.exact {
-                self.note(before.offset(), alloc::format!("a field of {}", fields.name), quoted(key))?;
+                self.note(before, alloc::format!("a field of {}", fields.name), quoted(key))?;
             }
             return Ok(self.cursor.skip(self.levels())?);
         };
         *next = at.saturating_add(1);
         if *met & bit(at) != 0 {
-            self.note(before.offset(), String::from("each field once"), quoted(key))?;
+            self.note(before, String::from("each field once"), quoted(key))?;
             return Ok(self.cursor.skip(self.levels())?);
         }
         *met |= bit(at);
         self.value(field.node)
+    }
+
+    /// A key of a rare form. An entry whose key is no text is noted and passed.
+    #[cold]
+    fn other_key(&mut self) -> Result<Option<&'b [u8]>, Stop> {
+        let before = self.cursor.clone();
+        if let Token::Str(key) = self.cursor.token()? {
+            return Ok(Some(key));
+        }
+        self.cursor = before.clone();
+        self.cursor.skip(self.levels())?;
+        let raw = self.cursor.since(&before);
+        if let Some(Frame { inside: Inside::Struct { last, .. }, .. }) = self.stack.last_mut() {
+            *last = &[];
+        }
+        self.note(before.offset(), String::from("a field's name as key"), describe(raw))?;
+        self.cursor.skip(self.levels())?;
+        Ok(None)
     }
 
     /// The end of a container. (P-8)
@@ -345,6 +366,27 @@ impl<'n, 'b> Check<'n, 'b> {
         if path.is_empty() { String::from(".") } else { path }
     }
 }
+
+/// Passes a value that belongs to `scalar` in one of its usual forms; all others are told by their token.
+#[inline]
+fn passes(scalar: &Scalar, cursor: &mut Cursor<'_>) -> bool {
+    match scalar {
+        Scalar::Str => cursor.short_text().is_some_and(|text| Text::checked(text).is_some()),
+        Scalar::Float => cursor.pass(FLOAT64, 8),
+        Scalar::Nil => cursor.nil(),
+        Scalar::Bool => cursor.pass(TRUE, 0) || cursor.pass(FALSE, 0),
+        Scalar::Int(..)
+        | Scalar::Path
+        | Scalar::Bytes
+        | Scalar::Timestamp
+        | Scalar::Ext(_)
+        | Scalar::Literal(_) => false,
+    }
+}
+
+const FLOAT64: u8 = Marker::F64.to_u8();
+const TRUE: u8 = Marker::True.to_u8();
+const FALSE: u8 = Marker::False.to_u8();
 
 /// One more name of a path.
 fn push_name(path: &mut String, name: &[u8]) {

@@ -74,10 +74,12 @@ impl fmt::Display for Spec {
                 f.write_str(before)?;
                 before = "; ";
                 write!(f, "{name} = ")?;
-                match definition {
-                    Self::Struct(fields) if fields.name == name => write_struct(fields, f),
-                    definition => write_spec(definition, f),
+                if let Self::Struct(fields) = definition {
+                    if fields.name == name {
+                        return write_struct(fields, f);
+                    }
                 }
+                write_spec(definition, f)
             })?;
         }
         Ok(())
