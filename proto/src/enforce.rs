@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, format, sync::Arc};
 
 use crate::connection::Connection;
-use crate::dialog::{Dialog, Unwind};
+use crate::dialog::Dialog;
 use crate::error::{Failure, Misuse, OpenError, PeerViolation, SendError, Verb};
 use crate::event::{Call, DialogId, Event, Outcome, Request};
 use crate::mistyped::Mistyped;
@@ -62,7 +62,7 @@ impl Connection {
         let found = Found { culprit: Role::Parent, kind: MsgKind::Start, spec, mismatch };
         let Some(error) = self.mistyped(id, found, &arguments(&request.kwargs)) else { return Ok(false) };
         self.tell_mistyped(id, &error);
-        self.tell_to_unwind(id, Unwind::Failed(Failure::Violation(PeerViolation::Mistyped(error))));
+        self.fail_mistyped(id, MsgKind::Start, error);
         Ok(false)
     }
 
@@ -286,9 +286,10 @@ impl Connection {
     /// Fails the dialog. A result is its end all the same; after anything else the two sides part as after
     /// any broken rule. (P-20, D-21)
     fn fail_mistyped(&mut self, id: DialogId, kind: MsgKind, error: Arc<Mistyped>) {
-        let bytes = error.value.as_ref().map_or(0, |value| value.as_bytes().len());
-        self.error_bytes = self.error_bytes.saturating_add(bytes);
         let Some(dialog) = self.table.get_mut(id) else { return };
+        let is_kept = dialog.failure.is_none() && dialog.unwind.is_none();
+        let bytes = error.value.as_ref().filter(|_| is_kept).map_or(0, |value| value.as_bytes().len());
+        self.error_bytes = self.error_bytes.saturating_add(bytes);
         dialog.error_bytes = dialog.error_bytes.saturating_add(bytes);
         let violation = PeerViolation::Mistyped(error);
         if kind != MsgKind::Return {

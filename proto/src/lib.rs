@@ -17,6 +17,7 @@
 //! | how a dialog moves | [`phase`], the whole machine; [`tables`] prints it |
 //! | how it ends | [`Outcome`] |
 //! | who is to blame | [`Misuse`] (you), [`PeerViolation`] (them), [`RemoteError`] (their application) |
+//! | types of payloads | [`spec`], and [`Terms`], which put a dialog on them |
 //! | every limit | [`Config`] |
 //! | the bytes | [`wire`] |
 //!
@@ -119,7 +120,7 @@
 //! # Features
 //!
 //! * `std`: error types of the dependencies implement what they can only with `std`.
-//! * `serde`: typed payloads, `Payload::encode` and `Payload::decode`.
+//! * `serde`: values of Rust types as payloads, `Payload::encode` and `Payload::decode`; specs as data.
 
 #![no_std]
 #![warn(

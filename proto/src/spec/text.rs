@@ -1,9 +1,10 @@
 //! Specs as Python writes types.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::{format, vec::Vec};
 use core::fmt::{self, Write as _};
 
-use super::shape::{Literal, Presence, Spec, Struct};
+use super::shape::{Field, Literal, Presence, Spec, Struct};
 
 /// Names of types that mean something by themselves.
 pub(super) const BUILT_IN: [&str; 21] = [
@@ -68,9 +69,8 @@ impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_spec(self, f)?;
         if f.alternate() {
-            let mut written = alloc::vec::Vec::new();
             let mut before = " where ";
-            define(self, &mut written, &mut |name, definition| {
+            define(self, &mut Vec::new(), &mut |name, definition| {
                 f.write_str(before)?;
                 before = "; ";
                 write!(f, "{name} = ")?;
@@ -90,7 +90,7 @@ impl fmt::Display for Spec {
 /// deep as `spec` does.
 fn define<'a>(
     spec: &'a Spec,
-    written: &mut alloc::vec::Vec<&'a str>,
+    written: &mut Vec<&'a str>,
     write: &mut impl FnMut(&'a str, &'a Spec) -> fmt::Result,
 ) -> fmt::Result {
     if let Some((name, definition)) = spec.definition() {
@@ -178,6 +178,46 @@ fn write_int(min: i128, max: i128, f: &mut dyn fmt::Write) -> fmt::Result {
         (true, false) => write!(f, "int[{min}..]"),
         (false, true) => write!(f, "int[..={max}]"),
         (true, true) => write!(f, "int[{min}..={max}]"),
+    }
+}
+
+impl Struct {
+    /// A line for each field: name, type, and whether it may be absent.
+    pub fn table(&self) -> String {
+        let mut table = String::new();
+        for Field { name, spec, presence } in &self.fields {
+            // Writing to memory cannot fail.
+            let _ = match presence {
+                Presence::Required => writeln!(table, "  {:<16} {spec}", Key(name).to_string()),
+                Presence::Optional => {
+                    writeln!(table, "  {:<16} {spec} (may be absent)", Key(name).to_string())
+                }
+                Presence::Default(value) => {
+                    writeln!(table, "  {:<16} {spec} = {value}", Key(name).to_string())
+                }
+            };
+        }
+        table
+    }
+}
+
+impl Spec {
+    /// It as a table: the type, and a section for each name.
+    pub fn table(&self) -> String {
+        let mut table = format!("{self}\n");
+        let _ = define(self, &mut Vec::new(), &mut |name, definition| {
+            let Self::Struct(fields) = definition else { return writeln!(table, "{name} = {definition}") };
+            if fields.name != name {
+                return writeln!(table, "{name} = {definition}");
+            }
+            match &fields.tag {
+                Some((key, value)) => writeln!(table, "{name} (tag {}={value})", Key(key))?,
+                None => writeln!(table, "{name}")?,
+            }
+            table.push_str(&fields.table());
+            Ok(())
+        });
+        table
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::{format, string::String};
 use core::fmt::Write as _;
 
 use super::message::MsgKind;
-use crate::spec::{PldSpec, Presence, Spec};
+use crate::spec::{PldSpec, Spec};
 
 impl MsgKind {
     /// Kinds that carry values of the application.
@@ -63,15 +63,7 @@ pub fn message_table() -> String {
         let _ = writeln!(table, "{kind} ({group})");
         let spec = kind.spec();
         let Spec::Struct(definition) = spec.spec() else { continue };
-        for field in &definition.fields {
-            let _ = match &field.presence {
-                Presence::Required => writeln!(table, "  {:<16} {}", field.name, field.spec),
-                Presence::Optional => writeln!(table, "  {:<16} {} (may be absent)", field.name, field.spec),
-                Presence::Default(value) => {
-                    writeln!(table, "  {:<16} {} = {value}", field.name, field.spec)
-                }
-            };
-        }
+        table.push_str(&definition.table());
     }
     table
 }

@@ -7,3 +7,4 @@ mod policies;
 mod random;
 mod recorded;
 mod rig;
+mod values;
