@@ -4,12 +4,14 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use scipp_proto::wire::ErrorMsg;
+use scipp_proto::spec::{PldSpec, Slots};
+use scipp_proto::wire::{ErrorMsg, MsgKind};
 use scipp_proto::{
-    Call, Config, Connection, DialogId, Event, Failure, Identity, Instant, Kind, Kwargs, Outcome, Payload,
-    RemoteError, Report, Target, Uid,
+    Call, Config, Connection, DialogId, Event, Failure, Identity, Instant, Kind, Kwargs, Misuse, Outcome,
+    Payload, RemoteError, RemoteErrorKind, Report, Request, Target, Terms, Uid,
 };
 use serde::Deserialize;
 
@@ -151,25 +153,36 @@ impl Peer {
         }
     }
 
-    fn tell(&mut self, case: &Case) {
-        let theirs = self.core.peer().unwrap().uid.clone();
-        let kwargs = Kwargs::encode(&std::collections::BTreeMap::from([("relay", case.passes_on)])).unwrap();
+    /// The peer asks for a task of ours, which ends as `end` says: what it saw, and how its own task ended.
+    fn ask(
+        &mut self,
+        passes_on: bool,
+        mut end: impl FnMut(&mut Connection, DialogId, &Request),
+    ) -> (Told, Outcome) {
+        let kwargs = Kwargs::encode(&std::collections::BTreeMap::from([("relay", passes_on)])).unwrap();
         let id = self.open("ask_back", Kind::Context, kwargs);
-        let mut error = case.error(&theirs);
         let first = self.until(|core, event| {
             if let Event::Opened { id: task, request } = event {
                 assert_eq!(request.target, Target::function("live_peer", "failing"));
-                core.accept(*task, Kind::Context).unwrap();
-                match error.take() {
-                    Some(error) => core.relay(*task, &error).unwrap(),
-                    None => core.fail(*task, Report::new(case.name, "as told")).unwrap(),
-                }
+                end(core, *task, request);
             }
             core.take_first(id)
         });
-        let told: Told = first.decode().unwrap_or_else(|error| panic!("{case:?}: {error}: {first:?}"));
+        let told = first.decode().unwrap_or_else(|error| panic!("{error}: {first:?}"));
+        (told, self.ended(id))
+    }
+
+    fn tell(&mut self, case: &Case) {
+        let theirs = self.core.peer().unwrap().uid.clone();
+        let error = case.error(&theirs);
+        let (told, outcome) = self.ask(case.passes_on, |core, task, _| {
+            core.accept(task, Kind::Context).unwrap();
+            match &error {
+                Some(error) => core.relay(task, error).unwrap(),
+                None => core.fail(task, Report::new(case.name, "as told")).unwrap(),
+            }
+        });
         case.is_told(&told, &self.core.identity().uid.clone(), &theirs);
-        let outcome = self.ended(id);
         if !case.passes_on {
             assert_eq!(outcome, Outcome::Returned(Some(Payload::NIL)), "{case:?}");
             return;
@@ -177,6 +190,54 @@ impl Peer {
         let Outcome::Failed(Failure::Remote(error)) = outcome else { panic!("{case:?}: {outcome:?}") };
         assert_eq!(error.relay_uid(), Some(&theirs), "{case:?}");
         assert_eq!(error.relay_path().len(), told.relay_path.len() + 1, "{case:?}: {error:?}");
+    }
+}
+
+/// Type errors of ours, with the offending message in each of the forms that we send.
+#[test]
+fn a_python_peer_takes_our_type_errors_and_stays_alive() {
+    let Some(python) = std::env::var_os("SCIPP_PYTHON") else {
+        println!("no live peer is given: nothing was tried");
+        return;
+    };
+    let mut peer = Peer::start(&python);
+    let spec: PldSpec = "A where A = struct(needed: int)".parse().unwrap();
+    let terms = Arc::new(Terms::one_for_all(spec.clone()));
+    let params = Arc::new(Terms::new(Slots { params: Some(spec), ..Slots::default() }));
+    for passes_on in [false, true] {
+        for kind in [MsgKind::Started, MsgKind::Yield, MsgKind::Return] {
+            peer.is_told_of_type_error(passes_on, |core, task, request| {
+                assert_eq!(core.accept_limited(task, Kind::Context, request, &terms), Ok(true));
+                let Err(Misuse::Mistyped(refusal)) = core.validate(task, kind, &Payload::NIL) else {
+                    panic!()
+                };
+                core.fail(task, Report::from(&*refusal)).unwrap();
+            });
+        }
+        peer.is_told_of_type_error(passes_on, |core, task, request| {
+            assert_eq!(core.accept_limited(task, Kind::Context, request, &params), Ok(false));
+        });
+        assert_eq!(peer.call("alive"), "alive");
+    }
+}
+
+impl Peer {
+    fn is_told_of_type_error(
+        &mut self,
+        passes_on: bool,
+        end: impl FnMut(&mut Connection, DialogId, &Request),
+    ) {
+        let ours = self.core.identity().uid.clone();
+        let (told, outcome) = self.ask(passes_on, end);
+        assert_eq!(told.boxed_type_str.as_deref(), Some("MsgTypeError"), "{told:?}");
+        assert_eq!(told.src_uid, Some((ours.name().into(), ours.uuid().into())));
+        match outcome {
+            Outcome::Failed(Failure::Remote(error)) if passes_on => {
+                assert_eq!(error.kind(), RemoteErrorKind::MsgTypeError);
+            }
+            Outcome::Returned(Some(_)) if !passes_on => {}
+            other => panic!("{other:?}"),
+        }
     }
 }
 

@@ -28,6 +28,8 @@ mod pld_type;
 mod shape;
 mod slots;
 mod subset;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use alloc::{sync::Arc, vec::Vec};

@@ -133,19 +133,28 @@ fn specs_are_per_dialog_and_items_are_checked_by_the_receiver() {
     assert_eq!(rig.parent_conn().take(parent), Ok(Take::Item(payload(YO))), "this end has no spec");
 }
 
-/// 140: only payloads are subject to a spec.
+/// 140: only payloads are subject to a spec: whatever it is and whenever, a cancel completes.
 #[test]
 fn a_spec_concerns_payloads_only() {
-    let mut rig = Rig::alike(Side::A, terms("None"));
-    let (parent, child) = (rig.parent, rig.child);
-    rig.stream(Payload::NIL);
-    let now = rig.pair.now();
-    rig.parent_conn().cancel(now, parent).unwrap();
-    rig.pair.settle();
-    rig.child_conn().unwound(child).unwrap();
-    rig.pair.settle();
-    let outcome = rig.pair.outcome(Side::A, parent);
-    assert!(matches!(outcome, Some(Outcome::Cancelled { confirmed: true, .. })), "{outcome:?}");
+    for spec in ["None", "Literal['never']", "int|None", SPEC] {
+        for has_started in [false, true] {
+            let lax = Terms { check_started: false, on_mistyped: TypePolicy::HandOver, ..terms(spec) };
+            let mut rig = Rig::alike(Side::A, lax);
+            let (parent, child, now) = (rig.parent, rig.child, rig.pair.now());
+            if has_started {
+                rig.stream(Payload::NIL);
+            }
+            rig.parent_conn().cancel(now, parent).unwrap();
+            rig.pair.settle();
+            rig.child_conn().unwound(child).unwrap();
+            rig.pair.settle();
+            let outcome = rig.pair.outcome(Side::A, parent);
+            assert!(
+                matches!(outcome, Some(Outcome::Cancelled { confirmed: true, .. })),
+                "{spec}: {outcome:?}"
+            );
+        }
+    }
 }
 
 /// 141: a type error that was handed to the application is over once it was received.
