@@ -6,13 +6,13 @@ use crate::connection::Connection;
 use crate::dialog::Dialog;
 use crate::error::{Failure, Misuse, OpenError, PeerViolation, SendError, Verb};
 use crate::event::{Call, DialogId, Event, Outcome, Request};
-use crate::mistyped::Mistyped;
+use crate::mistyped::{Mistyped, map_of};
 use crate::payload::{Kwargs, Payload};
 use crate::phase::{Phase, Role, Signal, Verdict};
 use crate::spec::{Mismatch, PldSpec, Slots};
 use crate::terms::{Bound, Narrowing, Parity, Terms, TypePolicy};
 use crate::time::Instant;
-use crate::wire::{Kind, Message, MsgKind};
+use crate::wire::{Kind, Message, MsgKind, Start};
 
 /// Verbs about the types of payloads.
 impl Connection {
@@ -60,7 +60,9 @@ impl Connection {
         };
         let spec = terms.slots.params.as_ref().map(|spec| format!("{spec}")).unwrap_or_default();
         let found = Found { culprit: Role::Parent, kind: MsgKind::Start, spec, mismatch };
-        let Some(error) = self.mistyped(id, found, &arguments(&request.kwargs)) else { return Ok(false) };
+        let Some(mut error) = self.mistyped(id, found, &arguments(&request.kwargs)) else { return Ok(false) };
+        error.start = error.value.as_ref().and_then(|_| self.start_of(request));
+        let error = Arc::new(error);
         self.tell_mistyped(id, &error);
         self.fail_mistyped(id, MsgKind::Start, error);
         Ok(false)
@@ -192,17 +194,33 @@ impl Connection {
         let Some(bound) = dialog.bound.as_deref() else { return Ok(()) };
         let Some(found) = bound.check(kind, value, bound.terms.parity) else { return Ok(()) };
         let found = Found::new(dialog.role, kind, found);
-        Err(self.mistyped(id, found, value).map_or(Misuse::UnknownDialog, Misuse::Mistyped))
+        let error = self.mistyped(id, found, value).ok_or(Misuse::UnknownDialog)?;
+        Err(Misuse::Mistyped(Arc::new(error)))
     }
 
-    fn mistyped(&self, id: DialogId, found: Found, value: &Payload) -> Option<Arc<Mistyped>> {
+    fn mistyped(&self, id: DialogId, found: Found, value: &Payload) -> Option<Mistyped> {
         let Found { culprit, kind, spec, mismatch } = found;
         let len = value.as_bytes().len();
         let is_affordable =
             len <= self.config.max_text && self.error_bytes.saturating_add(len) <= self.config.error_bytes;
         let value = is_affordable.then(|| value.compact());
         let cid = Arc::clone(&self.table.get(id)?.cid);
-        Some(Arc::new(Mistyped { culprit, kind, cid, spec, mismatch, value }))
+        Some(Mistyped { culprit, kind, cid, spec, mismatch, value, start: None })
+    }
+
+    /// A request as the map that it came as.
+    fn start_of(&self, request: &Request) -> Option<Payload> {
+        let peer = self.peer_uid();
+        let (ns, func) = request.target.names();
+        map_of(&Message::Start(Start {
+            cid: (&request.cid).into(),
+            ns: ns.into(),
+            func: func.into(),
+            kwargs: request.kwargs.clone(),
+            uid_name: peer.name().into(),
+            uid_uuid: peer.uuid().into(),
+            pld_spec: (&request.pld_spec).into(),
+        }))
     }
 }
 
@@ -238,7 +256,7 @@ impl Connection {
     /// What does not conform is reported; the policy says what becomes of it. (P-20)
     fn judge(&mut self, id: DialogId, found: Found, value: &Payload) -> Fate {
         let kind = found.kind;
-        let Some(error) = self.mistyped(id, found, value) else { return Fate::Delivered };
+        let Some(error) = self.mistyped(id, found, value).map(Arc::new) else { return Fate::Delivered };
         self.tell_mistyped(id, &error);
         let Some(bound) = self.table.get_mut(id).and_then(|dialog| dialog.bound.as_deref_mut()) else {
             return Fate::Delivered;
@@ -317,6 +335,7 @@ impl Dialog {
             spec: format!("{spec}"),
             mismatch,
             value: Some(value.clone()),
+            start: None,
         }))
     }
 }

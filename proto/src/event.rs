@@ -121,6 +121,14 @@ impl Target {
     pub fn function(ns: impl Into<String>, func: impl Into<String>) -> Self {
         Self::Function { ns: ns.into(), func: func.into() }
     }
+
+    /// Its two names on the wire.
+    pub(crate) fn names(&self) -> (&str, &str) {
+        match self {
+            Self::Function { ns, func } => (ns, func),
+            Self::Runtime(endpoint) => ("self", endpoint.name()),
+        }
+    }
 }
 
 /// The methods of an actor runtime: a closed table of names.
@@ -228,7 +236,8 @@ pub struct Report {
     pub tb_str: String,
     /// The offending payload message as one map (type errors only).
     pub bad_msg: Option<Payload>,
-    /// The offending message as a plain map (type errors only).
+    /// The offending message as a plain map (type errors only); left out unless it has the fields of its kind
+    /// and no others.
     pub bad_msg_as_dict: Option<Payload>,
 }
 

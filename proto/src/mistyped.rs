@@ -1,9 +1,8 @@
 //! A value of the wrong type: whose, where, and what was due instead.
 
-use alloc::{format, string::String, sync::Arc, vec::Vec};
+use alloc::{format, string::String, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
-use rmp::encode::{ByteBuf, write_map_len, write_str};
+use bytes::BytesMut;
 
 use crate::event::Report;
 use crate::payload::Payload;
@@ -30,17 +29,19 @@ pub struct Mistyped {
     /// The whole value; `None` if it is over [`Config::max_text`](crate::Config), or if all dialogs
     /// together keep more than [`Config::error_bytes`](crate::Config).
     pub value: Option<Payload>,
+    /// The whole `Start` as one map, if it is about one.
+    pub(crate) start: Option<Payload>,
 }
 
 impl Mistyped {
-    /// The offending message as one map, as it goes into reports; of a `Start` with the arguments alone.
+    /// The offending message as one map, as it goes into reports.
     pub fn bad_msg(&self) -> Option<Payload> {
         let (cid, pld) = (Text::from(&self.cid), self.value.clone()?);
         let message = match self.kind {
             MsgKind::Started => Message::Started { cid, pld },
             MsgKind::Yield => Message::Yield { cid, pld },
             MsgKind::Return => Message::Return { cid, pld },
-            MsgKind::Start => return start_map(&self.cid, &pld),
+            MsgKind::Start => return self.start.clone(),
             MsgKind::Aid
             | MsgKind::SpawnSpec
             | MsgKind::StartAck
@@ -48,9 +49,7 @@ impl Mistyped {
             | MsgKind::CancelAck
             | MsgKind::Error => return None,
         };
-        let mut bytes = BytesMut::new();
-        encode(&message, &mut bytes);
-        Payload::new(bytes.freeze().slice(frame::PREFIX..)).ok()
+        map_of(&message)
     }
 
     /// The error that reports it.
@@ -61,16 +60,11 @@ impl Mistyped {
     }
 }
 
-fn start_map(cid: &str, kwargs: &Payload) -> Option<Payload> {
-    let mut out = ByteBuf::from_vec(Vec::new());
-    // Writing to memory cannot fail.
-    let _ = write_map_len(&mut out, 3);
-    for text in ["msg_type", MsgKind::Start.name(), "cid", cid, "kwargs"] {
-        let _ = write_str(&mut out, text);
-    }
-    let mut bytes = out.into_vec();
-    bytes.extend_from_slice(kwargs.as_bytes());
-    Payload::new(Bytes::from(bytes)).ok()
+/// A message as one map, if it is not nested too deep for a value.
+pub(crate) fn map_of(message: &Message<'_>) -> Option<Payload> {
+    let mut bytes = BytesMut::new();
+    encode(message, &mut bytes);
+    Payload::new(bytes.freeze().slice(frame::PREFIX..)).ok()
 }
 
 pub(crate) const fn role_name(role: Role) -> &'static str {

@@ -7,7 +7,7 @@ use crate::event::Report;
 use crate::identity::Uid;
 use crate::payload::Payload;
 use crate::remote::{RemoteError, RemoteErrorKind};
-use crate::wire::{ErrorMsg, Limits, decode};
+use crate::wire::{ErrorMsg, Limits, LooseMsg, decode};
 
 const CONTEXT_CANCELLED: &str = "ContextCancelled";
 pub(crate) const MSG_TYPE_ERROR: &str = "MsgTypeError";
@@ -47,9 +47,15 @@ pub(crate) fn failed(us: &Uid, report: Report, limits: &Limits, cid: &Arc<str>) 
         message: report.message.or_else(|| Some(String::new())),
         canceller,
         bad_msg: report.bad_msg.filter(|bad| is_payload_message(bad, limits)),
-        bad_msg_as_dict: report.bad_msg_as_dict.filter(Payload::is_map),
+        bad_msg_as_dict: report.bad_msg_as_dict.filter(is_complete_message),
         ..native(us, type_name, report.tb_str, cid)
     }
+}
+
+/// A Python receiver makes the message out of the map, by name and without a look at it, and does not survive
+/// it if that cannot be done. (D-27)
+pub(crate) fn is_complete_message(value: &Payload) -> bool {
+    LooseMsg::read(value.as_bytes()).is_some_and(|loose| loose.is_complete())
 }
 
 fn is_payload_message(value: &Payload, limits: &Limits) -> bool {
@@ -120,6 +126,7 @@ pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc
         relay_path: path,
         cid: Some(Arc::clone(cid)),
         repaired: false,
+        bad_msg_as_dict: msg.bad_msg_as_dict.clone().filter(is_complete_message),
         ..msg.clone()
     }
 }

@@ -122,7 +122,7 @@ impl Connection {
             let _ = write!(text, "\n{error}");
         }
         let msg = ErrorMsg {
-            bad_msg_as_dict: loose.and_then(|loose| loose.as_payload()),
+            bad_msg_as_dict: loose.filter(LooseMsg::is_complete).and_then(|loose| loose.as_payload()),
             ..report::refused(&self.ours.uid, type_name, &text, &cid.as_str().into())
         };
         self.emit_reply(&Message::Error(Box::new(msg)));

@@ -14,10 +14,6 @@ impl Payload {
         Self::trusted(Bytes::from_static(if value { &[0xc3] } else { &[0xc2] }))
     }
 
-    pub(crate) fn is_map(&self) -> bool {
-        matches!(self.as_bytes().first(), Some(0x80..=0x8f | 0xde | 0xdf))
-    }
-
     /// Whether it is nil.
     pub fn is_nil(&self) -> bool {
         self.as_bytes().as_ref() == [0xc0]

@@ -73,11 +73,10 @@ impl Connection {
     }
 
     fn send_start(&mut self, cid: &str, call: &Call) -> Result<(), OpenError> {
-        let (ns, func) = match &call.target {
-            Target::Function { ns, .. } if ns == "self" => return Err(OpenError::RuntimeName),
-            Target::Function { ns, func } => (ns.as_str(), func.as_str()),
-            Target::Runtime(endpoint) => ("self", endpoint.name()),
-        };
+        let (ns, func) = call.target.names();
+        if ns == "self" && matches!(call.target, Target::Function { .. }) {
+            return Err(OpenError::RuntimeName);
+        }
         let start = Start {
             cid: cid.into(),
             ns: ns.into(),

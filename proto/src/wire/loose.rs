@@ -12,7 +12,7 @@ use super::error::Rejected;
 use super::message::{Message, MsgKind};
 use super::walk::one_value;
 use crate::payload::Payload;
-use crate::spec::Mismatch;
+use crate::spec::{Field, Mismatch, PldSpec, Presence, Spec, Struct, describe};
 
 /// Errors of fields that are listed.
 const MOST_ERRORS: usize = 16;
@@ -26,6 +26,7 @@ const MOST_FIELDS: usize = 64;
 pub struct LooseMsg {
     body: Bytes,
     fields: Vec<(String, Payload)>,
+    is_complete: bool,
     errors: Vec<Mismatch>,
 }
 
@@ -44,20 +45,32 @@ impl LooseMsg {
                 fields.push((String::from(name), Payload::trusted(body.slice_ref(value))));
             }
         }
-        let mut message = Self { body: body.clone(), fields, errors: Vec::new() };
-        message.errors = match message.kind() {
-            Some(kind) => kind.spec().mismatches(body, MOST_ERRORS),
-            None => alloc::vec![Mismatch {
-                path: TAG.into(),
-                offset: 0,
-                expected: String::from("the name of a message"),
-                found: message.value(TAG).map_or_else(
-                    || String::from("no such field"),
-                    |tag| crate::spec::describe(tag.as_bytes())
-                ),
-            }],
-        };
+        let is_whole = fields.len() == entries;
+        let mut message = Self { body: body.clone(), fields, is_complete: false, errors: Vec::new() };
+        if let Some(kind) = message.kind() {
+            let spec = kind.spec();
+            message.errors = spec.mismatches(body, MOST_ERRORS);
+            message.is_complete = is_whole && message.has_all_of(&spec);
+        } else {
+            message.errors.push(message.unnamed());
+        }
         Some(message)
+    }
+
+    fn unnamed(&self) -> Mismatch {
+        let found = match self.value(TAG) {
+            Some(tag) => describe(tag.as_bytes()),
+            None => String::from("no such field"),
+        };
+        Mismatch { path: TAG.into(), offset: 0, expected: String::from("the name of a message"), found }
+    }
+
+    /// Whether it has the fields of a kind: those that it must have, and no others.
+    fn has_all_of(&self, spec: &PldSpec) -> bool {
+        let Spec::Struct(Struct { fields, .. }) = spec.spec() else { return false };
+        let is_due = |field: &&Field| field.presence == Presence::Required;
+        fields.iter().filter(is_due).all(|field| self.value(&field.name).is_some())
+            && self.fields().all(|(name, _)| fields.iter().any(|field| field.name == name))
     }
 
     /// What it claims to be.
@@ -69,9 +82,7 @@ impl LooseMsg {
     pub fn tag(&self) -> String {
         match self.kind() {
             Some(kind) => kind.to_string(),
-            None => self
-                .value(TAG)
-                .map_or_else(|| String::from("untagged"), |tag| crate::spec::describe(tag.as_bytes())),
+            None => self.value(TAG).map_or_else(|| String::from("untagged"), |tag| describe(tag.as_bytes())),
         }
     }
 
@@ -93,6 +104,12 @@ impl LooseMsg {
     /// What is wrong with its fields, at most 16 of them.
     pub fn errors(&self) -> &[Mismatch] {
         &self.errors
+    }
+
+    /// Whether it has every field that its kind must have, and none that its kind does not have: then only
+    /// types can be wrong.
+    pub const fn is_complete(&self) -> bool {
+        self.is_complete
     }
 
     /// The message that it is.
@@ -136,7 +153,7 @@ mod tests {
             ]
         );
         let limits = crate::Config::default().limits();
-        assert!(message.typed(&limits).is_err());
+        assert!(message.typed(&limits).is_err() && !message.is_complete());
     }
 
     #[test]
@@ -156,6 +173,19 @@ mod tests {
         let limits = crate::Config::default().limits();
         assert_eq!(message.typed(&limits).unwrap().kind(), MsgKind::Yield);
         assert_eq!(message.value("pld").unwrap().as_bytes().as_ref(), [1]);
+    }
+
+    #[test]
+    fn a_complete_message_has_its_fields_and_no_others() {
+        for (body, is_complete) in [
+            (&b"\x82\xa8msg_type\xa4Stop\xa3cid\x05"[..], true),
+            (b"\x83\xa8msg_type\xa4Stop\xa3cid\x05\xa1x\x01", false),
+            (b"\x81\xa8msg_type\xa4Stop", false),
+            (b"\x82\xa8msg_type\xa4Nope\xa3cid\x05", false),
+            (b"\x83\xa8msg_type\xa3Aid\xa4name\xc0\xa4uuid\xc0", true),
+        ] {
+            assert_eq!(read(body).is_complete(), is_complete, "{body:x?}");
+        }
     }
 
     #[test]

@@ -143,6 +143,26 @@ fn an_error_may_come_back_to_its_source() {
     }
 }
 
+/// A Python receiver makes a message of the map without looking at it first, and ends if it cannot.
+#[test]
+fn a_loose_message_goes_out_only_if_a_message_can_be_made_of_it() {
+    for (bad, is_sent) in [
+        (&b"\x82\xa8msg_type\xa4Stop\xa3cid\x05"[..], true),
+        (b"\x81\xa8msg_type\xa4Stop", false),
+        (b"\x81\xa8msg_type\xa4Nope", false),
+        (b"\x80", false),
+    ] {
+        let bad = payload(bad);
+        let report = Report { bad_msg_as_dict: Some(bad.clone()), ..Report::new("MsgTypeError", "x") };
+        let (error, _) = hop(&uid("leaf"), &uid("mid"), |core, task| core.fail(task, report).unwrap());
+        assert_eq!(error.msg.bad_msg_as_dict, is_sent.then_some(bad.clone()));
+        let foreign =
+            RemoteError { msg: ErrorMsg { bad_msg_as_dict: Some(bad), ..error.msg }, repaired: false };
+        let (error, _) = hop(&uid("mid"), &uid("top"), |core, task| core.relay(task, &foreign).unwrap());
+        assert_eq!(error.msg.bad_msg_as_dict.is_some(), is_sent);
+    }
+}
+
 fn json_uid(uid: &Uid) -> Json {
     json!([uid.name(), uid.uuid()])
 }

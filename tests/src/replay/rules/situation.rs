@@ -301,7 +301,7 @@ impl Situation<'_> {
         });
         let about = unreadable.into_iter().find(|loose| loose.cid() == sent.cid);
         if let Body::Error(error) = &mut sent.body {
-            error.bad_msg_as_dict = about?.as_payload();
+            error.bad_msg_as_dict = about.filter(LooseMsg::is_complete).and_then(|loose| loose.as_payload());
         }
         Some(sent)
     }
