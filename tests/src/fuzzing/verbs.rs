@@ -271,7 +271,8 @@ impl World {
 fn report(program: &mut Program<'_>) -> Report {
     let mut report = Report::new(program.pick(&TYPES), "as the program says");
     let stop = Payload::new((&b"\x82\xa8msg_type\xa4Stop\xa3cid\xa1c"[..]).into()).expect("a map");
-    let choices = [None, None, Some(stop), Some(Payload::NIL)];
+    let hollow = Payload::new((&b"\x81\xa8msg_type\xa4Stop"[..]).into()).expect("a map");
+    let choices = [None, Some(hollow), Some(stop), Some(Payload::NIL)];
     report.bad_msg = program.pick(&choices);
     report.bad_msg_as_dict = program.pick(&choices);
     report.message = program.pick(&[None, Some(LONG.to_owned())]);
