@@ -11,7 +11,7 @@ use crate::spec::ext;
 
 /// A type that travels as an extension value.
 pub trait Extension: Any + Send {
-    /// Its code. Applications have 0 to 127; those below are MessagePack's own.
+    /// Its code. Applications have 0 to 127; those below are MessagePack's own. (P-25)
     const CODE: i8;
 
     /// The content of the value.

@@ -37,6 +37,23 @@ pub enum Parity {
 }
 
 /// The terms of an endpoint, in force for a whole dialog. They are local: nothing of them is sent.
+///
+/// ```
+/// use scipp_proto::spec::Slots;
+/// use scipp_proto::{Terms, TypePolicy};
+///
+/// // A feed whose bad quotes are passed over, and which returns nothing.
+/// let terms = Terms {
+///     slots: Slots {
+///         yields: Some("dict[str, float]".parse()?),
+///         result: Some("None".parse()?),
+///         ..Slots::default()
+///     },
+///     on_mistyped: TypePolicy::Skip,
+///     ..Terms::default()
+/// };
+/// # Ok::<(), scipp_proto::spec::ParseError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Terms {
     /// What values are of which type.

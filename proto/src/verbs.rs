@@ -252,7 +252,7 @@ impl Connection {
 
     /// The next unread item. After `Stop` or the result the unread items come first, then [`Take::End`];
     /// after a lost connection the unread items, then [`Take::Failed`]; after an error or a cancellation
-    /// [`Take::Failed`] comes first.
+    /// [`Take::Failed`] comes first. Items that a narrowing forbids meet the dialog's policy here.
     ///
     /// # Errors
     ///

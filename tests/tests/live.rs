@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use scipp_proto::spec::{PldSpec, Slots};
+use scipp_proto::spec::{PldSpec, Slots, Spec};
 use scipp_proto::wire::{ErrorMsg, MsgKind};
 use scipp_proto::{
     Call, Config, Connection, DialogId, Event, Failure, Identity, Instant, Kind, Kwargs, Misuse, Outcome,
@@ -217,8 +217,25 @@ fn a_python_peer_takes_our_type_errors_and_stays_alive() {
         peer.is_told_of_type_error(passes_on, |core, task, request| {
             assert_eq!(core.accept_limited(task, Kind::Context, request, &params), Ok(false));
         });
+        for kind in MsgKind::ALL {
+            let report = Report { bad_msg_as_dict: Some(hollow(kind)), ..Report::new("MsgTypeError", "x") };
+            peer.is_told_of_type_error(passes_on, |core, task, _| {
+                core.accept(task, Kind::Context).unwrap();
+                core.fail(task, report.clone()).unwrap();
+            });
+        }
         assert_eq!(peer.call("alive"), "alive");
     }
+}
+
+/// A message of this kind with nil in each of its fields.
+fn hollow(kind: MsgKind) -> Payload {
+    let spec = kind.spec();
+    let Spec::Struct(definition) = spec.spec() else { panic!("{spec}") };
+    let fields = definition.fields.iter().map(|field| (field.name.clone(), None));
+    let tag = ("msg_type".to_owned(), Some(kind.name()));
+    Payload::encode(&std::iter::once(tag).chain(fields).collect::<std::collections::BTreeMap<_, _>>())
+        .unwrap()
 }
 
 impl Peer {
