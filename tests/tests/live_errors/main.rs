@@ -1,4 +1,4 @@
-//! A live Python actor, if one is given: `SCIPP_PYTHON` names an interpreter that can import `tractor`. Every
+//! A live Python actor, if `SCIPP_TRACTOR_PYTHON` names an interpreter that can import `tractor`. Every
 //! shape of error that we relay reaches its application as it should, and its process goes on.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -32,7 +32,7 @@ const NAMES: [&str; 7] = [
 
 #[test]
 fn a_python_peer_unpacks_what_we_relay_and_stays_alive() {
-    let Some(python) = std::env::var_os("SCIPP_PYTHON") else {
+    let Some(python) = std::env::var_os("SCIPP_TRACTOR_PYTHON") else {
         println!("no live peer is given: nothing was tried");
         return;
     };
@@ -89,8 +89,8 @@ impl Peer {
     fn start(python: &std::ffi::OsStr) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut process = Command::new(python)
-            .args(["-c", "import live_peer; live_peer.main()", &port.to_string()])
-            .env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/live"))
+            .args(["-c", "import error_peer; error_peer.main()", &port.to_string()])
+            .env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/live_errors"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -135,7 +135,7 @@ impl Peer {
     }
 
     fn open(&mut self, func: &str, kind: Kind, kwargs: Kwargs) -> DialogId {
-        let call = Call { target: Target::function("live_peer", func), kind, kwargs };
+        let call = Call { target: Target::function("error_peer", func), kind, kwargs };
         self.core.open(Instant::EPOCH, &call).unwrap()
     }
 
@@ -163,7 +163,7 @@ impl Peer {
         let id = self.open("ask_back", Kind::Context, kwargs);
         let first = self.until(|core, event| {
             if let Event::Opened { id: task, request } = event {
-                assert_eq!(request.target, Target::function("live_peer", "failing"));
+                assert_eq!(request.target, Target::function("error_peer", "failing"));
                 end(core, *task, request);
             }
             core.take_first(id)
@@ -196,7 +196,7 @@ impl Peer {
 /// Type errors of ours, with the offending message in each of the forms that we send.
 #[test]
 fn a_python_peer_takes_our_type_errors_and_stays_alive() {
-    let Some(python) = std::env::var_os("SCIPP_PYTHON") else {
+    let Some(python) = std::env::var_os("SCIPP_TRACTOR_PYTHON") else {
         println!("no live peer is given: nothing was tried");
         return;
     };

@@ -45,7 +45,7 @@ async def serve(port: int) -> None:
     async with tractor.open_root_actor(
         name="python",
         registry_addrs=[("127.0.0.1", port)],
-        enable_modules=["live_peer"],
+        enable_modules=["error_peer"],
     ):
         print("ready", flush=True)
         await trio.sleep_forever()
