@@ -127,7 +127,8 @@ macro_rules! tuples {
 tuples! { (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) }
 
 /// Defines a struct with named fields, and says what its payloads look like: as `serde` writes it, a map
-/// with a field each, of which those with an `Option` may be absent.
+/// with a field each, of which those with an `Option` may be absent. Attributes are passed on and not
+/// looked at: of one by which `serde` writes other names or other values nothing is known here.
 ///
 /// ```
 /// use scipp_proto::pld_struct;

@@ -1,4 +1,4 @@
-//! Errors on their way: packed, relayed any number of times, unpacked, shown.
+//! Errors on their way: packed, relayed any number of times, unpacked, shown. (D-24 to D-27)
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! Every spec with every value, in each phase, both ways, checked by the sender and not, against an oracle
-//! that shares nothing with the checker: `rmpv` for what a value is, `serde` for structs.
+//! that shares nothing with the checker: `rmpv` for what a value is, `serde` for structs. (P-3 to P-10, P-19 to
+//! P-23)
 
 use rmpv::Value;
 use scipp_conformance::pair::Side;

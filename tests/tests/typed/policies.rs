@@ -1,4 +1,4 @@
-//! What happens to values that do not conform, and what narrows a spec.
+//! What happens to values that do not conform (P-20), and what narrows a spec (P-24).
 
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
@@ -62,6 +62,31 @@ fn a_reply_goes_back_for_each_bad_item() {
     rig.parent_conn().send(parent, payload(YO)).unwrap();
     rig.pair.settle();
     assert_eq!(rig.parent_conn().take(parent), Ok(Take::End), "nothing follows a Stop");
+}
+
+#[test]
+fn functions_and_generators_are_checked_like_contexts() {
+    for kind in [Kind::Function, Kind::Generator] {
+        let mut pair = Pair::established(Config::default());
+        let (parent, child) = pair.open(Side::A, kind);
+        pair.conn(Side::A).limit(parent, &Arc::new(terms("int"))).unwrap();
+        if kind == Kind::Function {
+            pair.conn(Side::B).finish(child, payload(YO)).unwrap();
+        } else {
+            pair.conn(Side::B).send(child, payload(YO)).unwrap();
+        }
+        pair.settle();
+        let dialog = pair.conn(Side::A).dialog(parent).unwrap();
+        let Some(Failure::Violation(PeerViolation::Mistyped(error))) = dialog.error() else {
+            panic!("{kind:?}")
+        };
+        assert_eq!(error.culprit, Role::Child);
+        assert_eq!(dialog.is_ended(), kind == Kind::Function, "a generator is asked to end");
+        let own = pair.open(Side::A, kind).1;
+        pair.conn(Side::B).limit(own, &Arc::new(terms("int"))).unwrap();
+        let finished = pair.conn(Side::B).finish(own, payload(YO));
+        assert_eq!(finished.is_ok(), kind == Kind::Generator, "a generator has no result: {finished:?}");
+    }
 }
 
 #[test]

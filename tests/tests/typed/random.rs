@@ -1,5 +1,5 @@
 //! Properties of specs over random ones: checking agrees with decoding, printing with parsing, comparing
-//! with checking, and nothing that arrives is too much.
+//! with checking, and nothing that arrives is too much. (P-11 to P-16)
 
 use std::collections::BTreeMap;
 
