@@ -143,6 +143,28 @@ fn an_earlier_failure_stays_the_outcome() {
     assert_eq!(failed, 1);
 }
 
+/// Bytes of errors are counted where they are kept, so that one dialog's bad items cost no other its texts.
+#[test]
+fn bad_items_of_a_task_that_is_ending_are_not_kept() {
+    let mut config = Config::default();
+    config.error_bytes = 10_000;
+    let mut pair = Pair::established(config);
+    let (parent, child) = pair.open_streaming(Side::A);
+    pair.conn(Side::B).limit(child, &Arc::new(with(TypePolicy::Cancel))).unwrap();
+    let now = pair.now();
+    pair.conn(Side::A).cancel(now, parent).unwrap();
+    for _ in 0..5 {
+        pair.conn(Side::A).send(parent, Payload::encode(&"x".repeat(4_000)).unwrap()).unwrap();
+    }
+    pair.settle();
+    assert_eq!(pair.conn(Side::B).dialog(child).unwrap().mistyped(), 5);
+    let (parent, child) = pair.open(Side::B, Kind::Function);
+    pair.conn(Side::A).fail(child, scipp_proto::Report::new("KeyError", "y".repeat(5_000))).unwrap();
+    pair.settle();
+    let Some(Outcome::Failed(Failure::Remote(error))) = pair.outcome(Side::B, parent) else { panic!() };
+    assert_eq!(error.msg.tb_str.len(), 5_000);
+}
+
 #[test]
 fn a_narrowing_holds_until_it_is_restored() {
     let mut rig = Rig::alike(Side::A, with(TypePolicy::Skip));
