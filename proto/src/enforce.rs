@@ -1,6 +1,6 @@
 //! Payload types of dialogs: what is checked when, and what follows. (P-18 to P-24)
 
-use alloc::{boxed::Box, format, sync::Arc};
+use alloc::{boxed::Box, string::String, sync::Arc};
 
 use crate::connection::Connection;
 use crate::dialog::Dialog;
@@ -58,7 +58,7 @@ impl Connection {
             dialog.bound = Some(Bound::boxed(terms));
             return self.accept(id, kind).map(|()| true);
         };
-        let spec = terms.slots.params.as_ref().map(|spec| format!("{spec}")).unwrap_or_default();
+        let spec = terms.slots.params.as_ref().map(PldSpec::label).unwrap_or_default();
         let found = Found { culprit: Role::Parent, kind: MsgKind::Start, spec, mismatch };
         let Some(mut error) = self.mistyped(id, found, &arguments(&request.kwargs)) else { return Ok(false) };
         error.start = error.value.as_ref().and_then(|_| self.start_of(request));
@@ -160,13 +160,13 @@ impl Drop for Narrowed<'_> {
 struct Found {
     culprit: Role,
     kind: MsgKind,
-    spec: alloc::string::String,
+    spec: String,
     mismatch: Mismatch,
 }
 
 impl Found {
     fn new(culprit: Role, kind: MsgKind, (spec, mismatch): (&PldSpec, Mismatch)) -> Self {
-        Self { culprit, kind, spec: format!("{spec}"), mismatch }
+        Self { culprit, kind, spec: spec.label(), mismatch }
     }
 }
 
@@ -332,7 +332,7 @@ impl Dialog {
             culprit: self.role.peer(),
             kind,
             cid: Arc::clone(&self.cid),
-            spec: format!("{spec}"),
+            spec: spec.label(),
             mismatch,
             value: Some(value.clone()),
             start: None,

@@ -6,6 +6,7 @@ use crate::error::{CloseReason, Deadline, Failure};
 use crate::identity::{Identity, Uid};
 use crate::mistyped::Mistyped;
 use crate::payload::{Kwargs, Payload};
+use crate::remote::RemoteError;
 use crate::wire::{Kind, SpawnSpec};
 
 /// A dialog of one connection. Never used twice.
@@ -205,7 +206,7 @@ pub enum Outcome {
         /// Whether the other end's task said so; false if only the acknowledgement came, or none.
         confirmed: bool,
         /// What the other end said.
-        error: Option<Arc<crate::remote::RemoteError>>,
+        error: Option<Arc<RemoteError>>,
     },
     /// With the connection.
     Disconnected(CloseReason),

@@ -21,7 +21,7 @@ pub struct Mistyped {
     pub kind: MsgKind,
     /// The dialog's id on the wire.
     pub cid: Arc<str>,
-    /// The spec in force, as it is written.
+    /// The spec in force, as it is written, shortened.
     pub spec: String,
     /// The first part that does not conform.
     #[source]

@@ -32,7 +32,7 @@ mod subset;
 mod tests;
 mod text;
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
@@ -88,6 +88,11 @@ impl PldSpec {
     /// What it was made from.
     pub fn spec(&self) -> &Spec {
         &self.0.source
+    }
+
+    /// How it is written, shortened: for reports.
+    pub(crate) fn label(&self) -> String {
+        text::label(&self.0.source)
     }
 
     /// Whether everything conforms.
@@ -219,7 +224,7 @@ impl serde::Serialize for PldSpec {
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for PldSpec {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = alloc::string::String::deserialize(deserializer)?;
+        let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
 }
