@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use quickcheck::{Arbitrary, Gen, QuickCheck, TestResult};
+use quickcheck::{Arbitrary, Gen, QuickCheck, TestResult, Testable};
 use scipp_proto::spec::{Field, Literal, PldSpec, Presence, Spec, Struct};
 use scipp_proto::{Payload, pld_struct};
 use serde::{Deserialize, Serialize};
@@ -198,10 +198,15 @@ impl Arbitrary for AnySpec {
     }
 }
 
-/// One seed gives one set of inputs; `SCIPP_SEED=N` names another one.
-fn check(tests: u64) -> QuickCheck {
+/// Tries `property` on so many inputs that are not discarded. One seed gives one set of them; `SCIPP_SEED=N`
+/// names another one.
+fn check(tests: u64, property: impl Testable) {
     let seed = std::env::var("SCIPP_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    QuickCheck::new().rng(Gen::from_size_and_seed(20, seed)).tests(tests).max_tests(tests * 200)
+    let rng = Gen::from_size_and_seed(20, seed);
+    match QuickCheck::new().rng(rng).tests(tests).max_tests(tests * 1_000).quicktest(property) {
+        Ok(tried) => assert_eq!(tried, tests, "too many inputs were discarded"),
+        Err(failure) => panic!("{failure:?}"),
+    }
 }
 
 #[test]
@@ -210,7 +215,7 @@ fn every_value_of_a_type_conforms_to_its_spec() {
         let payload = Payload::encode(&order).unwrap();
         PldSpec::of::<Order>().unwrap().check(&payload) == Ok(()) && payload.decode::<Order>() == Ok(order)
     }
-    check(500).quickcheck(conforms as fn(Order) -> bool);
+    check(500, conforms as fn(Order) -> bool);
 }
 
 /// A value of the type, with one byte changed: what still conforms can be read.
@@ -226,7 +231,7 @@ fn what_conforms_can_be_read() {
         }
         TestResult::from_bool(rmp_serde::from_slice::<Order>(&bytes).is_ok())
     }
-    check(500).quickcheck(agrees as fn(Order, usize, u8) -> TestResult);
+    check(500, agrees as fn(Order, usize, u8) -> TestResult);
 }
 
 /// The other way: what can be read, and is written again as it was, conforms. Serde reads more than that
@@ -243,12 +248,12 @@ fn what_is_read_without_a_change_conforms() {
         }
         TestResult::from_bool(PldSpec::of::<T>().unwrap().check(&payload).is_ok())
     }
-    check(100).quickcheck(agrees::<Option<i64>> as fn(Bytes) -> TestResult);
-    check(100).quickcheck(agrees::<u8> as fn(Bytes) -> TestResult);
-    check(100).quickcheck(agrees::<f64> as fn(Bytes) -> TestResult);
-    check(100).quickcheck(agrees::<String> as fn(Bytes) -> TestResult);
-    check(100).quickcheck(agrees::<BTreeMap<String, Option<bool>>> as fn(Bytes) -> TestResult);
-    check(100).quickcheck(agrees::<Vec<BTreeMap<String, String>>> as fn(Bytes) -> TestResult);
+    check(100, agrees::<Option<i64>> as fn(Bytes) -> TestResult);
+    check(100, agrees::<u8> as fn(Bytes) -> TestResult);
+    check(100, agrees::<f64> as fn(Bytes) -> TestResult);
+    check(100, agrees::<String> as fn(Bytes) -> TestResult);
+    check(100, agrees::<BTreeMap<String, Option<bool>>> as fn(Bytes) -> TestResult);
+    check(100, agrees::<Vec<BTreeMap<String, String>>> as fn(Bytes) -> TestResult);
 }
 
 /// Whatever the spec and the bytes: what conforms is one whole value, and what does not is named by a
@@ -267,7 +272,7 @@ fn no_bytes_are_too_much_for_any_spec() {
             && (more.is_empty() || !is_one || spec.0.check_bytes(&longer).is_err())
             && all.iter().all(|mismatch| mismatch.to_string().chars().all(|char| !char.is_control()))
     }
-    check(5_000).quickcheck(holds as fn(AnySpec, Bytes, Vec<u8>) -> bool);
+    check(5_000, holds as fn(AnySpec, Bytes, Vec<u8>) -> bool);
 }
 
 #[test]
@@ -276,7 +281,7 @@ fn what_conforms_exactly_conforms() {
         let Ok(payload) = Payload::new(bytes.0.into()) else { return TestResult::discard() };
         TestResult::from_bool(spec.0.check_exact(&payload).is_err() || spec.0.check(&payload).is_ok())
     }
-    check(2_000).quickcheck(holds as fn(AnySpec, Bytes) -> TestResult);
+    check(2_000, holds as fn(AnySpec, Bytes) -> TestResult);
 }
 
 #[test]
@@ -287,7 +292,7 @@ fn every_spec_is_read_back_as_it_is_written() {
         let back: PldSpec = text.parse().unwrap();
         format!("{back:#}") == text && sent.decode::<PldSpec>() == Ok(back)
     }
-    check(2_000).quickcheck(same as fn(AnySpec) -> bool);
+    check(2_000, same as fn(AnySpec) -> bool);
 }
 
 /// What was written and read back may be built otherwise, but nothing conforms to one and not to the other.
@@ -298,7 +303,7 @@ fn a_spec_means_the_same_after_it_was_sent() {
         values.iter().all(|value| back.check_bytes(&value.0) == spec.0.check_bytes(&value.0))
             && spec.0.is_subset_of(&back) == back.is_subset_of(&spec.0)
     }
-    check(1_000).quickcheck(same as fn(AnySpec, Vec<Bytes>) -> bool);
+    check(1_000, same as fn(AnySpec, Vec<Bytes>) -> bool);
 }
 
 #[test]
@@ -310,7 +315,7 @@ fn what_conforms_to_a_subset_conforms_to_the_whole() {
         let both = |value: &Bytes| a.0.check_bytes(&value.0).is_err() || b.0.check_bytes(&value.0).is_ok();
         TestResult::from_bool(values.iter().chain(SMALL.map(|value| Bytes(value.to_vec())).iter()).all(both))
     }
-    check(300).quickcheck(holds as fn(AnySpec, AnySpec, Vec<Bytes>) -> TestResult);
+    check(300, holds as fn(AnySpec, AnySpec, Vec<Bytes>) -> TestResult);
 }
 
 #[test]
@@ -319,5 +324,5 @@ fn a_spec_is_a_subset_of_itself_and_of_any() {
         let any: PldSpec = "Any".parse().unwrap();
         spec.0.is_subset_of(&spec.0) && spec.0.is_subset_of(&any)
     }
-    check(1_000).quickcheck(holds as fn(AnySpec) -> bool);
+    check(1_000, holds as fn(AnySpec) -> bool);
 }
