@@ -1,16 +1,18 @@
 //! Verbs of the child: accepting a request, its first value, and its one final frame.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::panic::Location;
 
 use crate::config::StopRule;
 use crate::connection::Connection;
 use crate::dialog::{CancelledBy, Dialog, Unwind};
-use crate::error::{Failure, Misuse, RemoteError, Verb};
+use crate::error::{Failure, Misuse, Verb};
 use crate::event::{DialogId, Outcome, Report};
 use crate::payload::Payload;
 use crate::phase::{Phase, Role, Signal, Verdict};
+use crate::remote::RemoteError;
 use crate::report;
-use crate::wire::{ErrorMsg, Kind, Message};
+use crate::wire::{ErrorMsg, Kind, Message, MsgKind};
 
 impl Connection {
     /// Lets the requested task run: sends `StartAck(kind)`.
@@ -18,12 +20,14 @@ impl Connection {
     /// # Errors
     ///
     /// [`Misuse::Ended`] if the parent cancelled meanwhile: do not run it.
+    #[track_caller]
     pub fn accept(&mut self, id: DialogId, kind: Kind) -> Result<(), Misuse> {
         let dialog = self.child(id, Verb::Accept)?;
         if dialog.phase == Phase::Requested {
             dialog.kind = kind;
         }
         dialog.phase = permit(dialog, Verb::Accept, Signal::StartAck(kind))?;
+        dialog.caller = Some(Location::caller());
         let cid = Arc::clone(&dialog.cid);
         self.emit_reply(&Message::StartAck { cid: (&cid).into(), functype: kind });
         Ok(())
@@ -49,11 +53,15 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] in any phase but the one between `accept` and this.
+    /// [`Misuse`] in any phase but the one between `accept` and this; [`Misuse::Mistyped`] if the endpoint's
+    /// spec forbids the value: another one may be sent.
     pub fn started(&mut self, id: DialogId, value: Payload) -> Result<(), Misuse> {
         let dialog = self.child(id, Verb::Started)?;
         let next = permit(dialog, Verb::Started, Signal::Started)?;
         let cid = Arc::clone(&dialog.cid);
+        if dialog.bound.as_ref().is_some_and(|bound| bound.terms.check_started) {
+            self.validate(id, MsgKind::Started, &value)?;
+        }
         self.emit_payload(Verb::Started, &Message::Started { cid: (&cid).into(), pld: value })?;
         self.count_reply();
         self.set_phase(id, next);
@@ -66,7 +74,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Misuse`], among others before `started`; [`Misuse::TooLong`] leaves the dialog as it was: `fail` it.
+    /// [`Misuse`], among others before `started`; [`Misuse::TooLong`] and [`Misuse::Mistyped`] leave the
+    /// dialog as it was: `fail` it.
     pub fn finish(&mut self, id: DialogId, value: Payload) -> Result<(), Misuse> {
         let stop_rule = self.config.stop_rule;
         let dialog = self.child(id, Verb::Finish)?;
@@ -80,11 +89,15 @@ impl Connection {
         let signal = if is_generator { Signal::Stop } else { Signal::Return };
         let next = permit(dialog, Verb::Finish, signal)?;
         let cid = Arc::clone(&dialog.cid);
+        let is_checked = !is_generator && dialog.bound.as_ref().is_some_and(|bound| bound.terms.check_return);
         let stop_first = match (dialog.judge(Role::Child, Signal::Stop), stop_rule) {
             (Verdict::To(stopped), StopRule::Always) => Some(stopped),
             (Verdict::To(stopped), StopRule::OpenedOnly) if dialog.stream_opened => Some(stopped),
             (Verdict::To(_) | Verdict::Crossed | Verdict::Illegal(_), _) => None,
         };
+        if is_checked {
+            self.validate(id, MsgKind::Return, &value)?;
+        }
         if is_generator {
             self.emit_reply(&Message::Stop { cid: (&cid).into() });
         } else {
@@ -136,7 +149,7 @@ impl Connection {
     ///
     /// [`Misuse`] if it has ended.
     pub fn unwound(&mut self, id: DialogId) -> Result<(), Misuse> {
-        let (us, peer) = (self.us(), self.peer_uid());
+        let (us, peer, limits) = (self.us(), self.peer_uid(), self.config.limits());
         let dialog = self.child(id, Verb::Unwound)?;
         if dialog.is_ended() {
             return Err(Misuse::Ended(Verb::Unwound));
@@ -156,7 +169,9 @@ impl Connection {
             Unwind::Failed(failure) => {
                 let msg = match &failure {
                     Failure::Remote(error) => report::relayed(&us, Some(&peer), error, &dialog.cid),
-                    Failure::Violation(violation) => report::violated(&us, &peer, violation, &dialog.cid),
+                    Failure::Violation(violation) => {
+                        report::violated(&us, &peer, violation, &limits, &dialog.cid)
+                    }
                     Failure::Reported(type_name) => report::refused(&us, type_name, "", &dialog.cid),
                 };
                 (msg, Outcome::Failed(failure))
@@ -187,7 +202,7 @@ impl Connection {
 
 /// What the verbs above share.
 impl Connection {
-    fn child(&mut self, id: DialogId, verb: Verb) -> Result<&mut Dialog, Misuse> {
+    pub(crate) fn child(&mut self, id: DialogId, verb: Verb) -> Result<&mut Dialog, Misuse> {
         // A released task is ended through the same verbs.
         let dialog =
             self.table.get_mut(id).filter(|dialog| dialog.role == Role::Child || dialog.is_visible());

@@ -4,10 +4,11 @@ use alloc::{boxed::Box, sync::Arc};
 
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
-use crate::error::{CloseReason, Failure, PeerViolation, RemoteError, RemoteErrorKind};
+use crate::error::{CloseReason, Failure, PeerViolation};
 use crate::event::{DialogEvent, DialogId};
 use crate::payload::Payload;
 use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
+use crate::remote::{RemoteError, RemoteErrorKind};
 use crate::report;
 use crate::wire::{ErrorMsg, Message, MsgKind, Text};
 
@@ -42,10 +43,14 @@ impl Connection {
         match (signal, payload) {
             (Signal::StartAck(kind), _) => self.notify(id, DialogEvent::Accepted(kind)),
             (Signal::Started, Some(value)) => {
+                if !self.is_welcome(id, MsgKind::Started, &value) {
+                    return;
+                }
                 self.hold(id, |dialog| dialog.first = Some(value));
                 self.notify(id, DialogEvent::Started);
             }
             (Signal::Yield, Some(item)) => self.on_item(id, item),
+            (Signal::Return, Some(value)) if !self.is_welcome(id, MsgKind::Return, &value) => {}
             (Signal::Return, Some(value)) => self.end_returned(id, Some(value)),
             (Signal::Stop, _) if is_end => self.end_returned(id, None),
             (Signal::Stop, _) => self.notify(id, DialogEvent::Stopped),
@@ -67,12 +72,16 @@ impl Connection {
     /// it once a dialog. (D-11, D-12)
     fn on_item(&mut self, id: DialogId, item: Payload) {
         let len = item.as_bytes().len();
-        let (room, reserve) = (self.inbox_room(id), self.config.pause_reserve);
         let Some(dialog) = self.table.get_mut(id) else { return };
         if dialog.is_released || dialog.received_failure().is_some() {
             dialog.dropped = dialog.dropped.saturating_add(1);
             return;
         }
+        if dialog.bound.is_some() && !self.is_welcome(id, MsgKind::Yield, &item) {
+            return;
+        }
+        let (room, reserve) = (self.inbox_room(id), self.config.pause_reserve);
+        let Some(dialog) = self.table.get_mut(id) else { return };
         let pushed = dialog.inbox.push(item, room, reserve);
         dialog.dropped = dialog.dropped.saturating_add(pushed.dropped);
         self.counters.overruns = self.counters.overruns.saturating_add(pushed.dropped);

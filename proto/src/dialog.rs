@@ -1,15 +1,18 @@
 //! The record of one dialog: what our side knows of it.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::panic::Location;
 
 use bytes::BytesMut;
 
-use crate::error::{Failure, RemoteErrorKind};
+use crate::error::Failure;
 use crate::event::{DialogId, Outcome, RuntimeEndpoint, Target};
 use crate::identity::Uid;
 use crate::inbox::Inbox;
 use crate::payload::Payload;
 use crate::phase::{self, CancelPhase, Half, Phase, Role, State, Stream, Trouble};
+use crate::remote::RemoteErrorKind;
+use crate::terms::Bound;
 use crate::time::Instant;
 use crate::wire::Kind;
 
@@ -71,10 +74,14 @@ pub(crate) struct Dialog {
     pub(crate) unwind: Option<Box<Unwind>>,
     /// Child: ids of the cancel requests to be answered after the final frame.
     pub(crate) owed_acks: Vec<Arc<str>>,
+    /// What its values are bound to.
+    pub(crate) bound: Option<Box<Bound>>,
     /// Items dropped unread.
     pub(crate) dropped: u64,
     /// Bytes of the errors it keeps.
     pub(crate) error_bytes: usize,
+    /// The line of the application that opened or accepted it.
+    pub(crate) caller: Option<&'static Location<'static>>,
     pub(crate) cancel_ack_due: Option<Instant>,
     pub(crate) final_frame_due: Option<Instant>,
     pub(crate) purpose: Purpose,
@@ -111,8 +118,10 @@ impl Dialog {
             failure: None,
             unwind: None,
             owed_acks: Vec::new(),
+            bound: None,
             dropped: 0,
             error_bytes: 0,
+            caller: None,
             cancel_ack_due: None,
             final_frame_due: None,
             purpose,
@@ -260,6 +269,7 @@ impl Dialog {
             .saturating_add(self.inbox.memory())
             .saturating_add(values.fold(0, |sum, value| sum.saturating_add(value.as_bytes().len())))
             .saturating_add(self.error_bytes)
+            .saturating_add(self.bound.as_ref().map_or(0, |bound| bound.memory()))
     }
 
     fn result(&self) -> Option<&Payload> {
@@ -276,6 +286,10 @@ impl Dialog {
         (&self.owed_acks, self.purpose, self.phase, self.role, self.kind, self.cancel).hash(hasher);
         (self.stream_opened, self.was_stopped, self.is_released).hash(hasher);
         self.inbox.hash(hasher);
+        self.bound.is_some().hash(hasher);
+        if let Some(bound) = &self.bound {
+            bound.hash(hasher);
+        }
     }
 }
 

@@ -5,11 +5,12 @@ use alloc::{boxed::Box, sync::Arc};
 use crate::config::AbsorbRule;
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
-use crate::error::{CloseReason, Deadline, Failure, PeerViolation, RemoteError, RemoteErrorKind};
+use crate::error::{CloseReason, Deadline, Failure, PeerViolation};
 use crate::event::{DialogEvent, DialogId, Outcome, RuntimeEndpoint};
 use crate::inbox::Inbox;
 use crate::payload::Payload;
 use crate::phase::{self, CancelPhase, CancelSignal, Role, Signal, Verdict};
+use crate::remote::{RemoteError, RemoteErrorKind};
 use crate::wire::{ANY_PLD_SPEC, Kind, Message, Start};
 
 /// Endings as the parent sees them.

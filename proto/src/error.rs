@@ -2,9 +2,11 @@
 
 use alloc::{string::String, sync::Arc};
 
-use crate::identity::Uid;
+use crate::mistyped::Mistyped;
 use crate::phase::{Role, Violation};
-use crate::wire::{ErrorMsg, MsgKind, Rejected};
+use crate::remote::RemoteError;
+use crate::spec::Mismatch;
+use crate::wire::{MsgKind, Rejected};
 
 /// A verb of the application, for error texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,6 +80,9 @@ pub enum Misuse {
     /// `SpawnSpec` is the second frame or none.
     #[error("SpawnSpec can only be the second frame")]
     LateSpawnSpec,
+    /// The value does not conform to the spec of its dialog. Send another one, or `fail` with it.
+    #[error("{0}")]
+    Mistyped(Arc<Mistyped>),
 }
 
 /// Why `open` did not open.
@@ -100,6 +105,9 @@ pub enum OpenError {
     /// does not have ends a Python process.
     #[error("the namespace self is the runtime's")]
     RuntimeName,
+    /// The arguments do not conform to the endpoint's spec.
+    #[error("{0}")]
+    Mistyped(Mismatch),
     /// Names or arguments do not fit in a frame.
     #[error("{len} bytes are over the limit of {limit}")]
     TooLong {
@@ -147,65 +155,9 @@ pub enum PeerViolation {
     /// A message that its dialog's phase does not allow.
     #[error("{0}")]
     OutOfPhase(#[from] Violation),
-}
-
-/// A failure of the application over there, as it arrived: data, not an error of ours.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RemoteError {
-    /// The message.
-    pub msg: ErrorMsg,
-    /// Whether defective fields were repaired or cut.
-    pub repaired: bool,
-}
-
-/// What a remote error is about, by its boxed type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RemoteErrorKind {
-    /// The remote task was cancelled.
-    ContextCancelled,
-    /// A payload or message of the wrong type.
-    MsgTypeError,
-    /// Sent too fast.
-    StreamOverrun,
-    /// An error that passed through other actors.
-    Relayed,
-    /// Any other; see `boxed_type_str`.
-    Other,
-}
-
-impl RemoteError {
-    /// What it is about.
-    pub fn kind(&self) -> RemoteErrorKind {
-        match self.msg.boxed_type_str.as_str() {
-            "ContextCancelled" => RemoteErrorKind::ContextCancelled,
-            "MsgTypeError" => RemoteErrorKind::MsgTypeError,
-            "StreamOverrun" => RemoteErrorKind::StreamOverrun,
-            "RemoteActorError" => RemoteErrorKind::Relayed,
-            _ => RemoteErrorKind::Other,
-        }
-    }
-
-    /// Who asked for the cancellation, if it is one.
-    pub fn canceller(&self) -> Option<&Uid> {
-        self.msg.canceller.as_ref()
-    }
-
-    /// Whether it arose somewhere else than in the last hop.
-    pub fn is_inception(&self) -> bool {
-        self.msg.boxed_type_str != self.msg.src_type_str
-    }
-}
-
-impl RemoteError {
-    /// Bytes it keeps: two texts, two offending messages and a path, each limited by `Config`.
-    pub(crate) fn memory(&self) -> usize {
-        let msg = &self.msg;
-        let texts = [&msg.src_type_str, &msg.boxed_type_str, &msg.tb_str].into_iter().chain(&msg.message);
-        let bad = [&msg.bad_msg, &msg.bad_msg_as_dict].into_iter().flatten();
-        let path = msg.relay_path.iter().map(|uid| uid.name().len().saturating_add(uid.uuid().len()));
-        let lens = texts.map(String::len).chain(bad.map(|value| value.as_bytes().len())).chain(path);
-        lens.fold(size_of::<Self>(), usize::saturating_add)
-    }
+    /// A value that does not conform to the spec of its dialog.
+    #[error("{0}")]
+    Mistyped(Arc<Mistyped>),
 }
 
 impl Failure {
@@ -217,14 +169,6 @@ impl Failure {
         }
     }
 }
-
-impl core::fmt::Display for RemoteError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} from {}", self.msg.src_type_str.escape_debug(), self.msg.src_uid)
-    }
-}
-
-impl core::error::Error for RemoteError {}
 
 /// Why a dialog failed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]

@@ -4,7 +4,9 @@ use alloc::{boxed::Box, string::String, sync::Arc};
 
 use crate::error::{CloseReason, Deadline, Failure};
 use crate::identity::{Identity, Uid};
+use crate::mistyped::Mistyped;
 use crate::payload::{Kwargs, Payload};
+use crate::remote::RemoteError;
 use crate::wire::{Kind, SpawnSpec};
 
 /// A dialog of one connection. Never used twice.
@@ -44,6 +46,14 @@ pub enum Event {
         id: DialogId,
         /// What.
         event: DialogEvent,
+    },
+    /// A value that was received does not conform to the spec of its dialog. What follows from it is
+    /// reported next.
+    Mistyped {
+        /// The dialog.
+        id: DialogId,
+        /// Whose value, where, and what was due.
+        error: Arc<Mistyped>,
     },
     /// The connection is over and every dialog on it has ended. Always last, exactly once.
     Closed {
@@ -111,6 +121,14 @@ impl Target {
     /// The function `func` in the module `ns`.
     pub fn function(ns: impl Into<String>, func: impl Into<String>) -> Self {
         Self::Function { ns: ns.into(), func: func.into() }
+    }
+
+    /// Its two names on the wire.
+    pub(crate) fn names(&self) -> (&str, &str) {
+        match self {
+            Self::Function { ns, func } => (ns, func),
+            Self::Runtime(endpoint) => ("self", endpoint.name()),
+        }
     }
 }
 
@@ -201,7 +219,7 @@ pub enum Outcome {
         /// Whether the other end's task said so; false if only the acknowledgement came, or none.
         confirmed: bool,
         /// What the other end said.
-        error: Option<Arc<crate::error::RemoteError>>,
+        error: Option<Arc<RemoteError>>,
     },
     /// With the connection.
     Disconnected(CloseReason),
@@ -232,7 +250,8 @@ pub struct Report {
     pub tb_str: String,
     /// The offending payload message as one map (type errors only).
     pub bad_msg: Option<Payload>,
-    /// The offending message as a plain map (type errors only).
+    /// The offending message as a plain map (type errors only); left out unless it has the fields of its kind
+    /// and no others.
     pub bad_msg_as_dict: Option<Payload>,
 }
 

@@ -85,7 +85,7 @@ impl Connection {
             MsgKind::Start if self.is_in_use(cid) => self.violated(PeerViolation::CidReuse),
             MsgKind::Start => {
                 let type_name = if is_cancel_request { "TypeError" } else { "MsgTypeError" };
-                self.refuse_start(cid, type_name, &alloc::format!("{rejected}"));
+                self.refuse_envelope(cid, type_name, &rejected, frame);
             }
             MsgKind::Error => self.on_error(wire::salvage_error(frame, &self.config.limits())),
             MsgKind::CancelAck if self.is_cancel(cid) => self.on_cancel_ack(cid, false),

@@ -17,6 +17,7 @@
 //! | how a dialog moves | [`phase`], the whole machine; [`tables`] prints it |
 //! | how it ends | [`Outcome`] |
 //! | who is to blame | [`Misuse`] (you), [`PeerViolation`] (them), [`RemoteError`] (their application) |
+//! | types of payloads | [`spec`], and [`Terms`], which put a dialog on them |
 //! | every limit | [`Config`] |
 //! | the bytes | [`wire`] |
 //!
@@ -119,7 +120,7 @@
 //! # Features
 //!
 //! * `std`: error types of the dependencies implement what they can only with `std`.
-//! * `serde`: typed payloads, `Payload::encode` and `Payload::decode`.
+//! * `serde`: values of Rust types as payloads, `Payload::encode` and `Payload::decode`; specs as data.
 
 #![no_std]
 #![warn(
@@ -158,24 +159,36 @@ mod deadlines;
 mod delivery;
 mod dialog;
 mod ending;
+mod enforce;
 mod error;
+mod escape;
 mod event;
+mod extension;
 mod hash;
 mod identity;
 mod inbound;
 mod inbox;
+mod mistyped;
+mod origin;
 mod outbox;
 mod outside;
+mod path;
 mod pause;
 mod payload;
 pub mod phase;
 mod polls;
 mod receive;
+mod received;
+mod remote;
 mod report;
 mod requests;
+mod show;
+pub mod spec;
 mod table;
 pub mod tables;
+mod terms;
 mod time;
+mod timestamp;
 #[cfg(feature = "serde")]
 mod typed;
 mod value;
@@ -186,16 +199,24 @@ pub mod wire;
 pub use config::{AbsorbRule, Config, OverrunPolicy, StopRule};
 pub use connection::Connection;
 pub use counters::Counters;
+pub use enforce::Narrowed;
 pub use error::{
-    CloseReason, Deadline, Failure, LimitKind, Misuse, OpenError, PeerViolation, RemoteError,
-    RemoteErrorKind, SendError, Verb,
+    CloseReason, Deadline, Failure, LimitKind, Misuse, OpenError, PeerViolation, SendError, Verb,
 };
 pub use event::{
     Call, Canceller, DialogEvent, DialogId, Event, Outcome, Report, Request, RuntimeEndpoint, Take, Target,
 };
+pub use extension::{Extension, ExtensionError, Extensions};
 pub use identity::{Era, Identity, Uid};
+pub use mistyped::Mistyped;
+pub use path::{EndpointPath, NoPath};
 pub use payload::{Kwargs, Payload};
+pub use received::Received;
+pub use remote::{RemoteError, RemoteErrorKind};
+pub use show::ErrorReport;
+pub use terms::{Narrowing, Parity, Terms, TypePolicy};
 pub use time::Instant;
+pub use timestamp::Timestamp;
 #[cfg(feature = "serde")]
 pub use typed::{EncodeError, TypeError};
 pub use view::DialogRef;

@@ -2,14 +2,15 @@
 
 use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
 
-use crate::error::{PeerViolation, RemoteError, RemoteErrorKind};
+use crate::error::PeerViolation;
 use crate::event::Report;
 use crate::identity::Uid;
 use crate::payload::Payload;
-use crate::wire::{ErrorMsg, Limits, decode};
+use crate::remote::{RemoteError, RemoteErrorKind};
+use crate::wire::{ErrorMsg, Limits, LooseMsg, decode};
 
 const CONTEXT_CANCELLED: &str = "ContextCancelled";
-const MSG_TYPE_ERROR: &str = "MsgTypeError";
+pub(crate) const MSG_TYPE_ERROR: &str = "MsgTypeError";
 const RELAYED: &str = "RemoteActorError";
 const STREAM_OVERRUN: &str = "StreamOverrun";
 
@@ -46,9 +47,15 @@ pub(crate) fn failed(us: &Uid, report: Report, limits: &Limits, cid: &Arc<str>) 
         message: report.message.or_else(|| Some(String::new())),
         canceller,
         bad_msg: report.bad_msg.filter(|bad| is_payload_message(bad, limits)),
-        bad_msg_as_dict: report.bad_msg_as_dict.filter(Payload::is_map),
+        bad_msg_as_dict: report.bad_msg_as_dict.filter(is_complete_message),
         ..native(us, type_name, report.tb_str, cid)
     }
+}
+
+/// A Python receiver makes the message out of the map, by name and without a look at it, and does not survive
+/// it if that cannot be done. (D-27)
+pub(crate) fn is_complete_message(value: &Payload) -> bool {
+    LooseMsg::read(value.as_bytes()).is_some_and(|loose| loose.is_complete())
 }
 
 fn is_payload_message(value: &Payload, limits: &Limits) -> bool {
@@ -75,15 +82,23 @@ pub(crate) fn overrun(us: &Uid, sender: &Uid, cid: &Arc<str>) -> ErrorMsg {
 
 /// The parent, `culprit`, broke a rule of a dialog we run. The error is ours: it arose where the rule was
 /// checked.
-pub(crate) fn violated(us: &Uid, culprit: &Uid, violation: &PeerViolation, cid: &Arc<str>) -> ErrorMsg {
+pub(crate) fn violated(
+    us: &Uid,
+    culprit: &Uid,
+    violation: &PeerViolation,
+    limits: &Limits,
+    cid: &Arc<str>,
+) -> ErrorMsg {
+    let text = format!("{culprit} broke a rule: {violation}");
     let type_name = match violation {
+        PeerViolation::Mistyped(mistyped) => return failed(us, mistyped.report(text), limits, cid),
         PeerViolation::Rejected(_) => MSG_TYPE_ERROR,
         PeerViolation::OutOfPhase(_)
         | PeerViolation::ExpectedAid(_)
         | PeerViolation::Late(_)
         | PeerViolation::CidReuse => "MessagingError",
     };
-    native(us, type_name, format!("{culprit} broke a rule: {violation}"), cid)
+    native(us, type_name, text, cid)
 }
 
 /// An error received elsewhere, passed on to `to`: its source stays, we become its last hop.
@@ -99,9 +114,10 @@ pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc
         RemoteErrorKind::MsgTypeError if to == Some(&msg.src_uid) => (us, MSG_TYPE_ERROR, MSG_TYPE_ERROR),
         RemoteErrorKind::MsgTypeError => (&msg.src_uid, MSG_TYPE_ERROR, MSG_TYPE_ERROR),
         _ if msg.src_type_str == RELAYED && to == Some(&msg.src_uid) => (us, RELAYED, RELAYED),
-        RemoteErrorKind::StreamOverrun | RemoteErrorKind::Relayed | RemoteErrorKind::Other => {
-            (&msg.src_uid, msg.src_type_str.as_str(), RELAYED)
-        }
+        RemoteErrorKind::StreamOverrun
+        | RemoteErrorKind::TransportClosed
+        | RemoteErrorKind::Relayed
+        | RemoteErrorKind::Other => (&msg.src_uid, msg.src_type_str.as_str(), RELAYED),
     };
     ErrorMsg {
         src_uid: src_uid.clone(),
@@ -110,6 +126,7 @@ pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc
         relay_path: path,
         cid: Some(Arc::clone(cid)),
         repaired: false,
+        bad_msg_as_dict: msg.bad_msg_as_dict.clone().filter(is_complete_message),
         ..msg.clone()
     }
 }

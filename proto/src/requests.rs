@@ -1,6 +1,9 @@
 //! Requests of the peer: what is run, what is refused, what is cancelled.
 
-use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
+use core::fmt::Write as _;
+
+use bytes::Bytes;
 
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
@@ -9,7 +12,7 @@ use crate::event::{Event, Request, RuntimeEndpoint, Target};
 use crate::inbox::Inbox;
 use crate::phase::Role;
 use crate::report;
-use crate::wire::{Kind, Message, Start, Text};
+use crate::wire::{ErrorMsg, Kind, LooseMsg, Message, Rejected, Start, Text};
 
 impl Connection {
     pub(crate) fn on_start(&mut self, start: Start<'_>) {
@@ -99,6 +102,29 @@ impl Connection {
     pub(crate) fn refuse_start(&mut self, cid: Text<'_>, type_name: &str, text: &str) {
         self.counters.refused = self.counters.refused.saturating_add(1);
         let msg = report::refused(&self.ours.uid, type_name, text, &cid.as_str().into());
+        self.emit_reply(&Message::Error(Box::new(msg)));
+    }
+
+    /// Answers a `Start` with a wrong envelope: with all that is wrong with it, and with itself. (D10)
+    pub(crate) fn refuse_envelope(
+        &mut self,
+        cid: Text<'_>,
+        type_name: &str,
+        rejected: &Rejected,
+        frame: &Bytes,
+    ) {
+        self.counters.refused = self.counters.refused.saturating_add(1);
+        let is_about_types = type_name == report::MSG_TYPE_ERROR && frame.len() <= self.config.max_text;
+        let loose = LooseMsg::read(frame).filter(|_| is_about_types);
+        let mut text = format!("{rejected}");
+        for error in loose.iter().flat_map(LooseMsg::errors) {
+            // Writing to memory cannot fail.
+            let _ = write!(text, "\n{error}");
+        }
+        let msg = ErrorMsg {
+            bad_msg_as_dict: loose.filter(LooseMsg::is_complete).and_then(|loose| loose.as_payload()),
+            ..report::refused(&self.ours.uid, type_name, &text, &cid.as_str().into())
+        };
         self.emit_reply(&Message::Error(Box::new(msg)));
     }
 

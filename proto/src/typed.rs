@@ -3,13 +3,16 @@
 //! Structs and struct variants are written as maps, texts stand for what Rust's types show people
 //! (addresses, and uuids and times of most crates), as the reference does.
 
-use alloc::{string::String, string::ToString, vec::Vec};
+use alloc::{format, string::String, string::ToString, vec::Vec};
+use core::fmt::Debug;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::event::Report;
 use crate::payload::{Kwargs, Payload};
+use crate::report::MSG_TYPE_ERROR;
 use crate::wire::DecodeError;
 use crate::wire::walk::one_value;
 
@@ -31,9 +34,27 @@ pub enum EncodeError {
         /// What its `Serialize` or the format says.
         reason: String,
     },
+    /// Reading it back gives another value.
+    #[error("{sent} comes back as {returned}")]
+    Changed {
+        /// The value, as its `Debug` shows it.
+        sent: String,
+        /// What a reader would have.
+        returned: String,
+    },
+    /// It cannot be read back.
+    #[error("cannot be read back: {0}")]
+    Unreadable(#[from] TypeError),
     /// What was written is nested too deep or, for keyword arguments, no map of distinct names.
     #[error("not what can be sent: {0}")]
     Form(#[from] DecodeError),
+}
+
+/// The failure of a task whose value cannot be written: a type error, without the value.
+impl From<&EncodeError> for Report {
+    fn from(error: &EncodeError) -> Self {
+        Self::new(MSG_TYPE_ERROR, error.to_string())
+    }
 }
 
 /// Why a payload is not a value of the type asked for.
@@ -54,6 +75,23 @@ impl Payload {
     /// If a part of it cannot be written, or it nests deeper than [`Self::MAX_DEPTH`].
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
         Ok(Self::new(written(value)?)?)
+    }
+
+    /// The payload that stands for `value`, if a reader gets the same value from it. (P-21)
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode), and if reading it back gives another value: the error shows both.
+    pub fn encode_exact<T>(value: &T) -> Result<Self, EncodeError>
+    where
+        T: Serialize + DeserializeOwned + PartialEq + Debug,
+    {
+        let payload = Self::encode(value)?;
+        let returned: T = payload.decode()?;
+        if returned == *value {
+            return Ok(payload);
+        }
+        Err(EncodeError::Changed { sent: format!("{value:?}"), returned: format!("{returned:?}") })
     }
 
     /// The value this payload stands for.
@@ -206,7 +244,7 @@ mod tests {
     /// Reads and writes again all that `grow` makes, level by level, until it is refused for its depth.
     fn bounded<T>(leaf: T, grow: impl Fn(T) -> T)
     where
-        T: Clone + PartialEq + core::fmt::Debug + Serialize + DeserializeOwned,
+        T: Clone + PartialEq + Debug + Serialize + DeserializeOwned,
     {
         let mut value = leaf;
         loop {
@@ -253,6 +291,20 @@ mod tests {
         {
             assert!(matches!(refused, Err(EncodeError::Form(_))), "{refused:?}");
         }
+    }
+
+    #[test]
+    fn what_comes_back_otherwise_is_refused_where_it_has_to_be_the_same() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Lossy {
+            kept: u8,
+            #[serde(skip)]
+            lost: u8,
+        }
+        assert_eq!(Payload::encode_exact(&order()), Payload::encode(&order()));
+        assert_eq!(Payload::encode_exact(&f64::NAN).unwrap_err().to_string(), "NaN comes back as NaN");
+        let error = Payload::encode_exact(&Lossy { kept: 1, lost: 2 }).unwrap_err();
+        assert_eq!(error.to_string(), "Lossy { kept: 1, lost: 2 } comes back as Lossy { kept: 1, lost: 0 }");
     }
 
     #[test]

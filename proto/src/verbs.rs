@@ -1,10 +1,12 @@
 //! What the application wants: verbs of the connection, of the parent, and of both roles.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::panic::Location;
 
 use crate::config::OverrunPolicy;
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
+use crate::enforce::Fate;
 use crate::error::{CloseReason, Deadline, Misuse, OpenError, SendError, Verb};
 use crate::event::{Call, Canceller, DialogId, Outcome, RuntimeEndpoint, Take, Target};
 use crate::inbox::Inbox;
@@ -36,6 +38,7 @@ impl Connection {
     /// # Errors
     ///
     /// See [`OpenError`]; nothing was sent.
+    #[track_caller]
     pub fn open(&mut self, now: Instant, call: &Call) -> Result<DialogId, OpenError> {
         match self.status {
             Status::Open => {}
@@ -57,7 +60,8 @@ impl Connection {
         self.advance_clock(now);
         let inbox = Inbox::new(self.config.inbox_items, self.config.overrun);
         let purpose = Purpose::from(&call.target);
-        let dialog = Dialog::new(cid, purpose, Role::Parent, call.kind, self.opened, inbox);
+        let mut dialog = Dialog::new(cid, purpose, Role::Parent, call.kind, self.opened, inbox);
+        dialog.caller = Some(Location::caller());
         let id = self.table.insert(Box::new(dialog)).ok_or(OpenError::TooMany(self.live_own))?;
         self.opened = self.opened.saturating_add(1);
         self.live_own = self.live_own.saturating_add(1);
@@ -69,11 +73,10 @@ impl Connection {
     }
 
     fn send_start(&mut self, cid: &str, call: &Call) -> Result<(), OpenError> {
-        let (ns, func) = match &call.target {
-            Target::Function { ns, .. } if ns == "self" => return Err(OpenError::RuntimeName),
-            Target::Function { ns, func } => (ns.as_str(), func.as_str()),
-            Target::Runtime(endpoint) => ("self", endpoint.name()),
-        };
+        let (ns, func) = call.target.names();
+        if ns == "self" && matches!(call.target, Target::Function { .. }) {
+            return Err(OpenError::RuntimeName);
+        }
         let start = Start {
             cid: cid.into(),
             ns: ns.into(),
@@ -250,7 +253,7 @@ impl Connection {
 
     /// The next unread item. After `Stop` or the result the unread items come first, then [`Take::End`];
     /// after a lost connection the unread items, then [`Take::Failed`]; after an error or a cancellation
-    /// [`Take::Failed`] comes first.
+    /// [`Take::Failed`] comes first. Items that a narrowing forbids meet the dialog's policy here.
     ///
     /// # Errors
     ///
@@ -260,8 +263,12 @@ impl Connection {
         if dialog.fails_readers() {
             return Ok(Take::Failed);
         }
-        if let Some(item) = self.pop_item(id) {
-            return Ok(Take::Item(item));
+        while let Some(item) = self.pop_item(id) {
+            match self.judge_taken(id, &item) {
+                Fate::Delivered => return Ok(Take::Item(item)),
+                Fate::Dropped => {}
+                Fate::Failed => return Ok(Take::Failed),
+            }
         }
         let dialog = self.visible(id)?;
         Ok(match dialog.outcome.as_deref() {

@@ -1,10 +1,13 @@
 //! A look at one dialog.
 
+use core::panic::Location;
+
 use crate::dialog::{Dialog, Unwind};
 use crate::error::Failure;
 use crate::event::{DialogId, Outcome};
 use crate::identity::Uid;
 use crate::phase::{CancelPhase, Phase, Role, State};
+use crate::terms::Terms;
 use crate::wire::Kind;
 
 /// A look at one dialog that was not released.
@@ -87,6 +90,11 @@ impl<'a> DialogRef<'a> {
         self.dialog.outcome.as_deref()
     }
 
+    /// The line of our own code that opened or accepted it; a driver passes on who called it.
+    pub const fn caller(&self) -> Option<&'static Location<'static>> {
+        self.dialog.caller
+    }
+
     /// Whether it has ended.
     pub fn is_ended(&self) -> bool {
         self.dialog.is_ended()
@@ -100,6 +108,16 @@ impl<'a> DialogRef<'a> {
     /// Items dropped unread: by overruns, by `stop`, after the stream's end.
     pub const fn dropped(&self) -> u64 {
         self.dialog.dropped
+    }
+
+    /// The terms that its values are bound to.
+    pub fn terms(&self) -> Option<&'a Terms> {
+        self.dialog.bound.as_deref().map(|bound| &*bound.terms)
+    }
+
+    /// Received values that did not conform to them.
+    pub fn mistyped(&self) -> u64 {
+        self.dialog.bound.as_deref().map_or(0, |bound| bound.mistyped)
     }
 
     /// Whether the first value is there and was not taken.

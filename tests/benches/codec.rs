@@ -6,6 +6,7 @@
 use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
+use scipp_proto::spec::PldSpec;
 use scipp_proto::wire::{ANY_PLD_SPEC, Limits, Message, Start, decode, encode, frame};
 use scipp_proto::{Config, Kwargs, Payload};
 
@@ -25,7 +26,7 @@ fn main() {
 
 type Case = (&'static str, fn(usize));
 
-fn cases() -> [Case; 10] {
+fn cases() -> [Case; 13] {
     [
         ("yield-decode", |rounds| decoding(&body(&small()), rounds)),
         ("yield-decode-any-order", |rounds| decoding(&reversed(), rounds)),
@@ -36,6 +37,9 @@ fn cases() -> [Case; 10] {
         ("yield-64k-encode", |rounds| encoding(&large(), rounds)),
         ("start-decode", |rounds| decoding(&body(&start()), rounds)),
         ("start-encode", |rounds| encoding(&start(), rounds)),
+        ("trade-check", checking),
+        ("trade-decode", reading),
+        ("trades-check-1000", |rounds| checking_many(1000, rounds)),
         ("nothing", |_| {}),
     ]
 }
@@ -63,13 +67,58 @@ fn small() -> Message<'static> {
     yielded(&b"\x2a"[..])
 }
 
+/// What a receiver without a check does: the value as a Rust type.
+#[derive(serde::Deserialize)]
+#[allow(dead_code, reason = "only reading counts")]
+struct Trade {
+    sym: String,
+    px: f64,
+    qty: f64,
+    side: String,
+    ts: f64,
+    oid: String,
+}
+
+const TRADE: &str =
+    "Trade where Trade = struct(sym: str, px: float, qty: float, side: str, ts: float, oid: str)";
+
+fn checking(rounds: usize) {
+    let (spec, payload) = (TRADE.parse::<PldSpec>().expect("a spec"), trade());
+    for _ in 0..rounds {
+        assert!(black_box(&spec).check(black_box(&payload)).is_ok());
+    }
+}
+
+fn reading(rounds: usize) {
+    let payload = trade();
+    for _ in 0..rounds {
+        assert!(black_box(&rmp_serde::from_slice::<Trade>(black_box(payload.as_bytes()))).is_ok());
+    }
+}
+
+/// A list of trades: by the length of the list this costs what one costs.
+fn checking_many(trades: u16, rounds: usize) {
+    let spec: PldSpec = format!("list[Trade]{}", &TRADE[5..]).parse().expect("a spec");
+    let mut bytes = vec![0xdc];
+    bytes.extend_from_slice(&trades.to_be_bytes());
+    (0..trades).for_each(|_| bytes.extend_from_slice(trade().as_bytes()));
+    let payload = Payload::new(bytes.into()).expect("a value");
+    for _ in 0..rounds {
+        assert!(black_box(&spec).check(black_box(&payload)).is_ok());
+    }
+}
+
 /// Six fields, as a market trade has them.
 fn medium() -> Message<'static> {
+    Message::Yield { cid: CID.into(), pld: trade() }
+}
+
+fn trade() -> Payload {
     let mut pld = b"\x86\xa3sym\xb4BTCUSDT.PERP.BINANCE\xa2px\xcb\x40\xef\x4f\x68\0\0\0\0".to_vec();
     pld.extend_from_slice(b"\xa3qty\xcb\x3f\x8e\xb8\x51\xeb\x85\x1e\xb8\xa4side\xa3buy");
     pld.extend_from_slice(b"\xa2ts\xcb\x41\xda\x1f\x35\x10\x07\xe6\xb7\xa3oid\xd9\x24");
     pld.extend_from_slice(CID.as_bytes());
-    yielded(pld)
+    Payload::new(pld.into()).expect("a value")
 }
 
 /// 64 KiB of bin.

@@ -130,7 +130,7 @@ impl<'a> Cursor<'a> {
     /// The bytes of the next value if it is a text that is whole and has one of the two shortest forms;
     /// most have. Otherwise stays where it is.
     #[inline]
-    pub(super) fn short_text(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn short_text(&mut self) -> Option<&'a [u8]> {
         let (len, rest) = match self.rest {
             [head @ 0xa0..=0xbf, rest @ ..] => (usize::from(head & 0x1f), rest),
             [STR8, len, rest @ ..] => (usize::from(*len), rest),
@@ -185,6 +185,18 @@ impl<'a> Cursor<'a> {
         match self.rest.split_first() {
             Some((&NIL, rest)) => {
                 self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Consumes the next value if it begins with `head` and `len` bytes complete it.
+    #[inline]
+    pub(crate) fn pass(&mut self, head: u8, len: usize) -> bool {
+        match self.rest.split_first() {
+            Some((&first, rest)) if first == head && rest.len() >= len => {
+                self.rest = rest.get(len..).unwrap_or_default();
                 true
             }
             _ => false,

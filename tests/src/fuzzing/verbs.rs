@@ -1,13 +1,15 @@
 //! Verbs of a random program, fitting and wrong ones.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use scipp_proto::phase::{Phase, Role};
-use scipp_proto::wire::{SpawnSpec, WireAddr};
+use scipp_proto::spec::Slots;
+use scipp_proto::wire::{MsgKind, SpawnSpec, WireAddr};
 use scipp_proto::{
     Call, Canceller, Connection, DialogId, Kind, Kwargs, OverrunPolicy, Payload, Report, RuntimeEndpoint,
-    SendError, Take, Target, Uid,
+    SendError, Take, Target, Terms, TypePolicy, Uid,
 };
 
 use super::fingerprint;
@@ -30,7 +32,7 @@ impl World {
         let verb = program.byte();
         let at = program.byte();
         let Some(id) = self.any_dialog(side, at) else { return self.open(side, program) };
-        match verb % 24 {
+        match verb % 27 {
             0 | 1 => self.open(side, program),
             2 => self.accept(side, id, program.pick(&Kind::ALL)),
             3 => self.attempt(side, |conn| conn.refuse(id, report(program))),
@@ -64,6 +66,18 @@ impl World {
                 self.end(side).is_closing = true;
             }
             22 if program.byte() < 16 => self.end(side).conn.abort(),
+            24 => self.limit(side, id, program),
+            25 => self.attempt(side, |conn| {
+                conn.narrow(id, program.pick(&[slots(NUMBERED), slots("Any")])).map(|narrowing| {
+                    if program.byte() < 128 {
+                        conn.restore(id, narrowing);
+                    }
+                })
+            }),
+            26 => self.attempt(side, |conn| {
+                let kind = program.pick(&[MsgKind::Started, MsgKind::Yield, MsgKind::Stop]);
+                conn.validate(id, kind, &program.pick(&[Payload::NIL, Payload::bool(true)]))
+            }),
             _ => self.fitting_verb(side, id, program),
         }
     }
@@ -164,6 +178,16 @@ impl World {
         if let Some(view) = other.conn.dialog(parent.id) {
             parent.is_mismatched |= view.kind() != kind;
         }
+    }
+
+    /// Specs that all values of a program conform to, so that nothing but the state changes.
+    fn limit(&mut self, side: Side, id: DialogId, program: &mut Program<'_>) {
+        let terms = Terms {
+            on_mistyped: program.pick(&[TypePolicy::Cancel, TypePolicy::Skip, TypePolicy::HandOver]),
+            check_return: program.byte() < 128,
+            ..Terms::new(slots(NUMBERED))
+        };
+        self.attempt(side, |conn| conn.limit(id, &Arc::new(terms)));
     }
 
     fn send(&mut self, side: Side, id: DialogId, program: &mut Program<'_>) {
@@ -268,10 +292,18 @@ impl World {
     }
 }
 
+/// What [`numbered`] makes, and what ends without a result.
+const NUMBERED: &str = "tuple[int, bytes]|None";
+
+fn slots(spec: &str) -> Slots {
+    Slots::one_for_all(spec.parse().expect("a spec"))
+}
+
 fn report(program: &mut Program<'_>) -> Report {
     let mut report = Report::new(program.pick(&TYPES), "as the program says");
     let stop = Payload::new((&b"\x82\xa8msg_type\xa4Stop\xa3cid\xa1c"[..]).into()).expect("a map");
-    let choices = [None, None, Some(stop), Some(Payload::NIL)];
+    let hollow = Payload::new((&b"\x81\xa8msg_type\xa4Stop"[..]).into()).expect("a map");
+    let choices = [None, Some(hollow), Some(stop), Some(Payload::NIL)];
     report.bad_msg = program.pick(&choices);
     report.bad_msg_as_dict = program.pick(&choices);
     report.message = program.pick(&[None, Some(LONG.to_owned())]);

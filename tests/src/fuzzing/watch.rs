@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use scipp_proto::wire::{self, ErrorMsg, Limits, Message, MsgKind};
+use scipp_proto::wire::{self, ErrorMsg, Limits, LooseMsg, Message, MsgKind};
 use scipp_proto::{Connection, Payload, Uid};
 
 /// What one core has written so far, as far as it forbids something later.
@@ -90,6 +90,8 @@ fn check_error(error: &ErrorMsg, us: &Uid, peer: &Uid) {
     if error.boxed_type_str == "ContextCancelled" {
         assert!(error.canceller.is_some(), "a cancellation without canceller");
     }
+    let is_message = |map: &Payload| LooseMsg::read(map.as_bytes()).is_some_and(|loose| loose.is_complete());
+    assert!(error.bad_msg_as_dict.as_ref().is_none_or(is_message), "a map that is no message: {error:?}");
     if error.boxed_type_str == "RemoteActorError" {
         assert!(!error.src_type_str.is_empty() && !error.relay_path.is_empty());
     }
@@ -172,6 +174,14 @@ mod tests {
     #[should_panic(expected = "a cancellation without canceller")]
     fn a_cancellation_by_nobody_is_noticed() {
         watch(&[error("alice", None, "ContextCancelled")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a map that is no message")]
+    fn a_hollow_message_is_noticed() {
+        let Message::Error(mut hollow) = error("alice", None, "MsgTypeError") else { panic!() };
+        hollow.bad_msg_as_dict = Some(Payload::new((&b"\x80"[..]).into()).expect("a map"));
+        watch(&[Message::Error(hollow)]);
     }
 
     #[test]

@@ -198,7 +198,7 @@ pub(super) const RULES: &[Rule] = &[
         when: "a Start with a readable id and a wrong field arrived",
         holds: |s| s.plan.is_none() && s.has_unreadable_arrival(),
         recorded: Recorded::Nothing,
-        instead: Instead::This(|s| s.error("MsgTypeError")),
+        instead: Instead::This(|s| s.error_about_arrival()),
     },
     Rule {
         id: "D36",

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use scipp_proto::phase::Role;
-use scipp_proto::wire::{ANY_PLD_SPEC, ErrorMsg, Fault, Kind, MsgKind};
+use scipp_proto::wire::frame::PREFIX;
+use scipp_proto::wire::{ANY_PLD_SPEC, ErrorMsg, Fault, Kind, LooseMsg, MsgKind};
 use scipp_proto::{CloseReason, DialogRef, Failure, Outcome, PeerViolation, RuntimeEndpoint, Uid};
 use serde_json::Value;
 
@@ -289,6 +290,20 @@ impl Situation<'_> {
             repaired: false,
         };
         Some(Sent { cid: self.ours?.cid.clone(), body: Body::Error(Box::new(error)) })
+    }
+
+    /// An error about a message that arrived for this dialog and cannot be read, with that message.
+    pub fn error_about_arrival(&self) -> Option<Sent> {
+        let mut sent = self.error("MsgTypeError")?;
+        let unreadable = self.seat.arrivals.iter().filter_map(|arrival| match &arrival.what {
+            Arrival::Frame(bytes, None) => LooseMsg::read(&bytes.slice(PREFIX..)),
+            _ => None,
+        });
+        let about = unreadable.into_iter().find(|loose| loose.cid() == sent.cid);
+        if let Body::Error(error) = &mut sent.body {
+            error.bad_msg_as_dict = about.filter(LooseMsg::is_complete).and_then(|loose| loose.as_payload());
+        }
+        Some(sent)
     }
 
     /// That our actor cancelled this task.

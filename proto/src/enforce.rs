@@ -1,0 +1,341 @@
+//! Payload types of dialogs: what is checked when, and what follows. (P-18 to P-24)
+
+use alloc::{boxed::Box, string::String, sync::Arc};
+
+use crate::connection::Connection;
+use crate::dialog::Dialog;
+use crate::error::{Failure, Misuse, OpenError, PeerViolation, SendError, Verb};
+use crate::event::{Call, DialogId, Event, Outcome, Request};
+use crate::mistyped::{Mistyped, map_of};
+use crate::payload::{Kwargs, Payload};
+use crate::phase::{Phase, Role, Signal, Verdict};
+use crate::spec::{Mismatch, PldSpec, Slots};
+use crate::terms::{Bound, Narrowing, Parity, Terms, TypePolicy};
+use crate::time::Instant;
+use crate::wire::{Kind, Message, MsgKind, Start};
+
+/// Verbs about the types of payloads.
+impl Connection {
+    /// Opens a dialog with an endpoint whose terms are known. Its arguments are checked first.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Mistyped`] if they do not conform, and as [`open`](Self::open); nothing was sent.
+    #[track_caller]
+    pub fn open_limited(
+        &mut self,
+        now: Instant,
+        call: &Call,
+        terms: &Arc<Terms>,
+    ) -> Result<DialogId, OpenError> {
+        terms.slots.check_kwargs(&call.kwargs).map_err(OpenError::Mistyped)?;
+        let id = self.open(now, call)?;
+        if let Some(dialog) = self.table.get_mut(id) {
+            dialog.bound = Some(Bound::boxed(terms));
+        }
+        Ok(id)
+    }
+
+    /// Lets a requested task run on the terms of its endpoint, and tells whether it does: a request whose
+    /// arguments do not conform is refused instead, by `Error(MsgTypeError)` in place of `StartAck`.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    #[track_caller]
+    pub fn accept_limited(
+        &mut self,
+        id: DialogId,
+        kind: Kind,
+        request: &Request,
+        terms: &Arc<Terms>,
+    ) -> Result<bool, Misuse> {
+        let dialog = self.child(id, Verb::Accept)?;
+        if dialog.phase != Phase::Requested || dialog.unwind.is_some() {
+            return self.accept(id, kind).map(|()| true);
+        }
+        let Err(mismatch) = terms.slots.check_kwargs(&request.kwargs) else {
+            dialog.bound = Some(Bound::boxed(terms));
+            return self.accept(id, kind).map(|()| true);
+        };
+        let spec = terms.slots.params.as_ref().map(PldSpec::label).unwrap_or_default();
+        let found = Found { culprit: Role::Parent, kind: MsgKind::Start, spec, mismatch };
+        let Some(mut error) = self.mistyped(id, found, &arguments(&request.kwargs)) else { return Ok(false) };
+        error.start = error.value.as_ref().and_then(|_| self.start_of(request));
+        let error = Arc::new(error);
+        self.tell_mistyped(id, &error);
+        self.fail_mistyped(id, MsgKind::Start, error);
+        Ok(false)
+    }
+
+    /// Puts a dialog on these terms, from here on. Frames are taken when they are polled, so what is
+    /// set after `open` holds for all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::UnknownDialog`].
+    pub fn limit(&mut self, id: DialogId, terms: &Arc<Terms>) -> Result<(), Misuse> {
+        self.visible_mut(id)?.bound = Some(Bound::boxed(terms));
+        Ok(())
+    }
+
+    /// Narrows the specs of a dialog until [`restore`](Self::restore): what we send and take has to conform to
+    /// these as well. An item that arrived before is judged when it is taken; a first value or result
+    /// when it arrives. See also [`narrowed`](Self::narrowed).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::UnknownDialog`].
+    pub fn narrow(&mut self, id: DialogId, slots: Slots) -> Result<Narrowing, Misuse> {
+        Ok(self.visible_mut(id)?.bound.get_or_insert_default().narrow(slots))
+    }
+
+    /// Ends a narrowing, and those that were begun after it.
+    pub fn restore(&mut self, id: DialogId, narrowing: Narrowing) {
+        if let Some(bound) = self.table.get_mut(id).and_then(|dialog| dialog.bound.as_deref_mut()) {
+            bound.restore(narrowing);
+        }
+    }
+
+    /// Narrows the specs of a dialog for as long as the guard lives; the connection is used through it.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::UnknownDialog`].
+    pub fn narrowed(&mut self, id: DialogId, slots: Slots) -> Result<Narrowed<'_>, Misuse> {
+        let narrowing = self.narrow(id, slots)?;
+        Ok(Narrowed { connection: self, id, narrowing })
+    }
+
+    /// Checks a value against what is in force for messages of this kind, without sending it.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Mistyped`], or [`Misuse::UnknownDialog`].
+    pub fn validate(&self, id: DialogId, kind: MsgKind, value: &Payload) -> Result<(), Misuse> {
+        self.conforms(id, self.visible(id)?, kind, value)
+    }
+
+    /// Sends one item as [`send`](Self::send) does, after checking its type. Without this only the
+    /// receiver checks.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Mistyped`], and as `send`; the item was not taken.
+    pub fn send_checked(&mut self, id: DialogId, item: Payload) -> Result<(), SendError> {
+        self.validate(id, MsgKind::Yield, &item)?;
+        self.send(id, item)
+    }
+}
+
+/// Narrowed specs of a dialog, restored when this is dropped.
+#[derive(Debug)]
+pub struct Narrowed<'a> {
+    connection: &'a mut Connection,
+    id: DialogId,
+    narrowing: Narrowing,
+}
+
+impl core::ops::Deref for Narrowed<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+impl core::ops::DerefMut for Narrowed<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection
+    }
+}
+
+impl Drop for Narrowed<'_> {
+    fn drop(&mut self) {
+        self.connection.restore(self.id, self.narrowing);
+    }
+}
+
+/// What a check found.
+struct Found {
+    culprit: Role,
+    kind: MsgKind,
+    spec: String,
+    mismatch: Mismatch,
+}
+
+impl Found {
+    fn new(culprit: Role, kind: MsgKind, (spec, mismatch): (&PldSpec, Mismatch)) -> Self {
+        Self { culprit, kind, spec: spec.label(), mismatch }
+    }
+}
+
+/// What is to become of a received value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is delivered.
+    Delivered,
+    /// It is gone; everything else goes on.
+    Dropped,
+    /// It is gone, and the dialog has failed over it.
+    Failed,
+}
+
+/// Values we send.
+impl Connection {
+    /// Whether `value` may be sent, as far as its type goes.
+    pub(crate) fn conforms(
+        &self,
+        id: DialogId,
+        dialog: &Dialog,
+        kind: MsgKind,
+        value: &Payload,
+    ) -> Result<(), Misuse> {
+        let Some(bound) = dialog.bound.as_deref() else { return Ok(()) };
+        let Some(found) = bound.check(kind, value, bound.terms.parity) else { return Ok(()) };
+        let found = Found::new(dialog.role, kind, found);
+        let error = self.mistyped(id, found, value).ok_or(Misuse::UnknownDialog)?;
+        Err(Misuse::Mistyped(Arc::new(error)))
+    }
+
+    fn mistyped(&self, id: DialogId, found: Found, value: &Payload) -> Option<Mistyped> {
+        let Found { culprit, kind, spec, mismatch } = found;
+        let len = value.as_bytes().len();
+        let is_affordable =
+            len <= self.config.max_text && self.error_bytes.saturating_add(len) <= self.config.error_bytes;
+        let value = is_affordable.then(|| value.compact());
+        let cid = Arc::clone(&self.table.get(id)?.cid);
+        Some(Mistyped { culprit, kind, cid, spec, mismatch, value, start: None })
+    }
+
+    /// A request as the map that it came as.
+    fn start_of(&self, request: &Request) -> Option<Payload> {
+        let peer = self.peer_uid();
+        let (ns, func) = request.target.names();
+        map_of(&Message::Start(Start {
+            cid: (&request.cid).into(),
+            ns: ns.into(),
+            func: func.into(),
+            kwargs: request.kwargs.clone(),
+            uid_name: peer.name().into(),
+            uid_uuid: peer.uuid().into(),
+            pld_spec: (&request.pld_spec).into(),
+        }))
+    }
+}
+
+/// Values we receive.
+impl Connection {
+    /// Whether a value that has just arrived is to be delivered; if not, it was seen to. A narrowing holds
+    /// for items only when they are taken.
+    pub(crate) fn is_welcome(&mut self, id: DialogId, kind: MsgKind, value: &Payload) -> bool {
+        let Some(dialog) = self.table.get(id) else { return true };
+        // The answer to an actor cancel is the runtime's, whatever the terms are. (P-18)
+        let bound = dialog.bound.as_deref().filter(|_| !dialog.is_actor_cancel());
+        let found = bound.and_then(|bound| {
+            if kind == MsgKind::Yield {
+                bound.check_terms(kind, value)
+            } else {
+                bound.check(kind, value, Parity::Allow)
+            }
+        });
+        let Some(found) = found else { return true };
+        self.judge(id, Found::new(dialog.role.peer(), kind, found), value) == Fate::Delivered
+    }
+
+    /// Judges an item that is about to be taken: by the narrowings alone.
+    pub(crate) fn judge_taken(&mut self, id: DialogId, item: &Payload) -> Fate {
+        let Some(dialog) = self.table.get(id) else { return Fate::Delivered };
+        let found = dialog.bound.as_deref().and_then(|bound| bound.check_narrowed(MsgKind::Yield, item));
+        match found {
+            Some(found) => self.judge(id, Found::new(dialog.role.peer(), MsgKind::Yield, found), item),
+            None => Fate::Delivered,
+        }
+    }
+
+    /// What does not conform is reported; the policy says what becomes of it. (P-20)
+    fn judge(&mut self, id: DialogId, found: Found, value: &Payload) -> Fate {
+        let kind = found.kind;
+        let Some(error) = self.mistyped(id, found, value).map(Arc::new) else { return Fate::Delivered };
+        self.tell_mistyped(id, &error);
+        let Some(bound) = self.table.get_mut(id).and_then(|dialog| dialog.bound.as_deref_mut()) else {
+            return Fate::Delivered;
+        };
+        bound.mistyped = bound.mistyped.saturating_add(1);
+        let terms = Arc::clone(&bound.terms);
+        match (&terms.on_mistyped, kind) {
+            (TypePolicy::HandOver, _) => Fate::Delivered,
+            (TypePolicy::Skip, MsgKind::Yield) => self.drop_mistyped(id),
+            (TypePolicy::Reply(item), MsgKind::Yield) => {
+                self.reply(id, item);
+                self.drop_mistyped(id)
+            }
+            (TypePolicy::Cancel | TypePolicy::Skip | TypePolicy::Reply(_), _) => {
+                self.fail_mistyped(id, kind, error);
+                Fate::Failed
+            }
+        }
+    }
+
+    /// Reports it, before anything that follows from it.
+    fn tell_mistyped(&mut self, id: DialogId, error: &Arc<Mistyped>) {
+        if self.table.get(id).is_some_and(Dialog::is_visible) {
+            self.events.push_back(Event::Mistyped { id, error: Arc::clone(error) });
+        }
+    }
+
+    fn drop_mistyped(&mut self, id: DialogId) -> Fate {
+        if let Some(dialog) = self.table.get_mut(id) {
+            dialog.dropped = dialog.dropped.saturating_add(1);
+        }
+        Fate::Dropped
+    }
+
+    /// Sends an item back, if our end of the stream is open.
+    fn reply(&mut self, id: DialogId, item: &Payload) {
+        let Some(dialog) = self.table.get(id) else { return };
+        let is_open = dialog.stream_opened && dialog.kind == Kind::Context;
+        if is_open && matches!(dialog.judge(dialog.role, Signal::Yield), Verdict::To(_)) {
+            let cid = Arc::clone(&dialog.cid);
+            self.emit_reply(&Message::Yield { cid: (&cid).into(), pld: item.clone() });
+        }
+    }
+
+    /// Fails the dialog. A result is its end all the same; after anything else the two sides part as after
+    /// any broken rule. (P-20, D-21)
+    fn fail_mistyped(&mut self, id: DialogId, kind: MsgKind, error: Arc<Mistyped>) {
+        let Some(dialog) = self.table.get_mut(id) else { return };
+        let is_kept = dialog.failure.is_none() && dialog.unwind.is_none();
+        let bytes = error.value.as_ref().filter(|_| is_kept).map_or(0, |value| value.as_bytes().len());
+        self.error_bytes = self.error_bytes.saturating_add(bytes);
+        dialog.error_bytes = dialog.error_bytes.saturating_add(bytes);
+        let violation = PeerViolation::Mistyped(error);
+        if kind != MsgKind::Return {
+            return self.break_dialog(id, violation);
+        }
+        let failure = dialog.failure.take().map_or(Failure::Violation(violation), |failure| *failure);
+        self.settle(id, Outcome::Failed(failure));
+    }
+}
+
+/// Arguments as a value.
+fn arguments(kwargs: &Kwargs) -> Payload {
+    Payload::trusted(kwargs.as_bytes().clone())
+}
+
+impl Dialog {
+    /// Whether a value of this kind that was delivered does not conform: it was handed over. (P-20)
+    pub(crate) fn handed_over(&self, kind: MsgKind, value: &Payload) -> Option<Box<Mistyped>> {
+        let bound = self.bound.as_deref().filter(|bound| bound.terms.on_mistyped == TypePolicy::HandOver)?;
+        let (spec, mismatch) = bound.check(kind, value, Parity::Allow)?;
+        Some(Box::new(Mistyped {
+            culprit: self.role.peer(),
+            kind,
+            cid: Arc::clone(&self.cid),
+            spec: spec.label(),
+            mismatch,
+            value: Some(value.clone()),
+            start: None,
+        }))
+    }
+}

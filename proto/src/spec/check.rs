@@ -1,0 +1,403 @@
+//! Checking bytes against nodes: one pass, an explicit stack, nothing built. (P-11 to P-14)
+
+use alloc::{string::String, vec::Vec};
+use core::fmt::Write as _;
+
+use rmp::Marker;
+
+use super::found::{describe, quoted};
+use super::mismatch::Mismatch;
+use super::node::{Fields, Id, Node, Nodes, Scalar, Tagged, Union, bit};
+use crate::payload::Payload;
+use crate::wire::Text;
+use crate::wire::cursor::{Cursor, Token};
+use crate::wire::error::Refusal;
+
+/// Bytes that may be looked at ahead of their turn, as a multiple of the payload: tags that come late
+/// in maps that hold each other are looked for again and again. (P-10)
+const LOOK_AHEAD: usize = 8;
+
+/// Bytes of a path that are written.
+const MAX_PATH: usize = 1024;
+
+/// Everything in `bytes` that does not conform to the first of `nodes`, at most `most` parts. If it is
+/// `exact`, what the type would lose or change does not conform either. (P-21)
+pub(super) fn check(nodes: &Nodes, bytes: &[u8], most: usize, exact: bool) -> Vec<Mismatch> {
+    let mut check = Check {
+        nodes,
+        exact,
+        cursor: Cursor::new(bytes),
+        stack: Vec::new(),
+        mismatches: Vec::new(),
+        most,
+        look_ahead: bytes.len().saturating_mul(LOOK_AHEAD),
+    };
+    match check.whole() {
+        Ok(()) | Err(Stop::Enough) => {}
+        Err(Stop::Malformed(refusal)) => check.mismatches.push(Mismatch {
+            path: check.path(),
+            offset: refusal.offset,
+            expected: String::from("one well-formed value"),
+            found: alloc::format!("{}", refusal.what),
+        }),
+    }
+    check.mismatches
+}
+
+struct Check<'n, 'b> {
+    nodes: &'n Nodes,
+    exact: bool,
+    cursor: Cursor<'b>,
+    /// The containers around the cursor.
+    stack: Vec<Frame<'n, 'b>>,
+    mismatches: Vec<Mismatch>,
+    most: usize,
+    look_ahead: usize,
+}
+
+/// A container that was entered.
+struct Frame<'n, 'b> {
+    inside: Inside<'n, 'b>,
+    /// Values or entries that are left.
+    left: usize,
+}
+
+enum Inside<'n, 'b> {
+    List { element: Id, next: usize },
+    Tuple { parts: &'n [Id], next: usize },
+    Map { key: Id, value: Id, at: At<'b>, next: usize },
+    Struct { fields: &'n Fields, start: usize, met: u128, next: usize, last: &'b [u8] },
+}
+
+/// Where in an entry of a map.
+enum At<'b> {
+    /// Before the key, or in it; where it begins.
+    Key(Cursor<'b>),
+    /// Past the key, which has these bytes.
+    Value(&'b [u8]),
+}
+
+/// Why a check ends before the end of the bytes.
+enum Stop {
+    /// As many mismatches as wanted.
+    Enough,
+    /// No well-formed value.
+    Malformed(Refusal),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Malformed(refusal)
+    }
+}
+
+impl<'n, 'b> Check<'n, 'b> {
+    fn whole(&mut self) -> Result<(), Stop> {
+        self.value(0)?;
+        while let Some(frame) = self.stack.last_mut() {
+            let Some(left) = frame.left.checked_sub(1) else {
+                self.leave()?;
+                continue;
+            };
+            let due = match &mut frame.inside {
+                Inside::List { element, next } => {
+                    *next = next.saturating_add(1);
+                    *element
+                }
+                Inside::Tuple { parts, next } => {
+                    let part = parts.get(*next).copied();
+                    *next = next.saturating_add(1);
+                    part.unwrap_or_default()
+                }
+                Inside::Map { key, value, at, next } => match at {
+                    At::Key(start) if *next > 0 => {
+                        *at = At::Value(self.cursor.since(start));
+                        *value
+                    }
+                    At::Key(_) | At::Value(_) => {
+                        *at = At::Key(self.cursor.clone());
+                        *next = next.saturating_add(1);
+                        *key
+                    }
+                },
+                Inside::Struct { .. } => {
+                    frame.left = left;
+                    self.field()?;
+                    continue;
+                }
+            };
+            frame.left = left;
+            self.value(due)?;
+        }
+        Ok(self.cursor.finish()?)
+    }
+
+    /// A value that is to conform to a node: passed, or entered if it is a container.
+    #[inline]
+    fn value(&mut self, id: Id) -> Result<(), Stop> {
+        let start = self.cursor.clone();
+        match self.nodes.get(id) {
+            Node::Any => Ok(self.cursor.skip(self.levels())?),
+            Node::Scalar(scalar) => {
+                if passes(scalar, &mut self.cursor) {
+                    return Ok(());
+                }
+                self.cursor = start.clone();
+                let token = self.cursor.token()?;
+                if self.admits(scalar, token, &start) {
+                    return Ok(());
+                }
+                self.reject(start, id)
+            }
+            Node::Union(union) => self.alternative(union, id, start),
+            container @ (Node::List(_) | Node::Tuple(_) | Node::Map(..) | Node::Struct(_)) => {
+                self.container(container, id, start)
+            }
+        }
+    }
+
+    #[inline]
+    fn admits(&self, scalar: &Scalar, token: Token<'b>, start: &Cursor<'b>) -> bool {
+        let is_changed = self.exact && *scalar == Scalar::Float && token != Token::Float;
+        !is_changed && scalar.admits(token, self.cursor.since(start))
+    }
+
+    fn container(&mut self, node: &'n Node, id: Id, start: Cursor<'b>) -> Result<(), Stop> {
+        let inside = match (node, self.cursor.token()?) {
+            (Node::List(element), Token::Array(left)) => (Inside::List { element: *element, next: 0 }, left),
+            (Node::Tuple(parts), Token::Array(left)) if left == parts.len() => {
+                (Inside::Tuple { parts, next: 0 }, left)
+            }
+            (Node::Map(key, value), Token::Map(left)) => {
+                let at = At::Key(self.cursor.clone());
+                (Inside::Map { key: *key, value: *value, at, next: 0 }, left.saturating_mul(2))
+            }
+            (Node::Struct(fields), Token::Map(left)) => {
+                (Inside::Struct { fields, start: start.offset(), met: 0, next: 0, last: &[] }, left)
+            }
+            _ => return self.reject(start, id),
+        };
+        if self.levels() == 0 {
+            self.cursor = start;
+            return Ok(self.cursor.skip(0)?);
+        }
+        self.stack.push(Frame { inside: inside.0, left: inside.1 });
+        Ok(())
+    }
+
+    /// Of a union at most one alternative can fit the first byte. (P-9)
+    fn alternative(&mut self, union: &'n Union, id: Id, start: Cursor<'b>) -> Result<(), Stop> {
+        let chosen = match (self.cursor.token()?, &union.tagged) {
+            (Token::Array(_), _) => union.array,
+            (Token::Map(entries), Some(tagged)) => return self.tagged(tagged, entries, start),
+            (Token::Map(_), None) => union.map,
+            (token, _) => {
+                if union.scalars.iter().any(|scalar| self.admits(scalar, token, &start)) {
+                    return Ok(());
+                }
+                None
+            }
+        };
+        match chosen {
+            Some(id) => {
+                self.cursor = start.clone();
+                self.container(self.nodes.get(id), id, start)
+            }
+            None => self.reject(start, id),
+        }
+    }
+
+    /// The map just entered, of `entries`, belongs to the struct that its tag names. A tag that does not
+    /// come first is looked for, within limits. (P-10)
+    fn tagged(&mut self, tagged: &Tagged, entries: usize, start: Cursor<'b>) -> Result<(), Stop> {
+        let mut found = (start.offset(), String::from("no such field"));
+        for _ in 0..entries {
+            let key = self.cursor.raw(self.levels())?;
+            let before = self.cursor.clone();
+            if Cursor::new(key).token()? == Token::Str(tagged.key.as_bytes()) {
+                let token = self.cursor.token()?;
+                if let Some((_, id)) = tagged.choices.iter().find(|(value, _)| value.is(token)) {
+                    self.cursor = start.clone();
+                    return self.container(self.nodes.get(*id), *id, start);
+                }
+                found = (before.offset(), describe(before.rest()));
+                break;
+            }
+            self.cursor.skip(self.levels())?;
+            let passed = self.cursor.offset().saturating_sub(before.offset());
+            match self.look_ahead.checked_sub(passed) {
+                Some(left) => self.look_ahead = left,
+                None => {
+                    found.1 = String::from("it too late");
+                    break;
+                }
+            }
+        }
+        self.cursor = start;
+        self.cursor.skip(self.levels())?;
+        let mut path = self.path();
+        push_name(&mut path, tagged.key.as_bytes());
+        let expected = super::text::label(&tagged.values());
+        self.push(Mismatch { path, offset: found.0, expected, found: found.1 })
+    }
+
+    /// The next entry of a struct. (P-7)
+    fn field(&mut self) -> Result<(), Stop> {
+        let before = self.cursor.offset();
+        let key = match self.cursor.short_text() {
+            Some(key) => Some(key),
+            None => self.other_key()?,
+        };
+        let Some(Frame { inside: Inside::Struct { fields, met, next, last, .. }, .. }) =
+            self.stack.last_mut()
+        else {
+            return Ok(());
+        };
+        let Some(key) = key else { return Ok(()) };
+        *last = key;
+        let fields = *fields;
+        let name = |at: usize| fields.fields.get(at).map(|field| field.name.as_bytes());
+        let at = match *next {
+            // Fields mostly come in order.
+            at if name(at) == Some(key) => Some(at),
+            _ => fields.fields.iter().position(|field| field.name.as_bytes() == key),
+        };
+        let Some((at, field)) = at.and_then(|at| Some((at, fields.fields.get(at)?))) else {
+            if fields.closed || self.exact {
+                self.note(before, alloc::format!("a field of {}", fields.name), quoted(key))?;
+            }
+            return Ok(self.cursor.skip(self.levels())?);
+        };
+        *next = at.saturating_add(1);
+        if *met & bit(at) != 0 {
+            self.note(before, String::from("each field once"), quoted(key))?;
+            return Ok(self.cursor.skip(self.levels())?);
+        }
+        *met |= bit(at);
+        self.value(field.node)
+    }
+
+    /// A key of a rare form. An entry whose key is no text is noted and passed.
+    #[cold]
+    fn other_key(&mut self) -> Result<Option<&'b [u8]>, Stop> {
+        let before = self.cursor.clone();
+        if let Token::Str(key) = self.cursor.token()? {
+            return Ok(Some(key));
+        }
+        self.cursor = before.clone();
+        self.cursor.skip(self.levels())?;
+        let raw = self.cursor.since(&before);
+        if let Some(Frame { inside: Inside::Struct { last, .. }, .. }) = self.stack.last_mut() {
+            *last = &[];
+        }
+        self.note(before.offset(), String::from("a field's name as key"), describe(raw))?;
+        self.cursor.skip(self.levels())?;
+        Ok(None)
+    }
+
+    /// The end of a container. (P-8)
+    fn leave(&mut self) -> Result<(), Stop> {
+        let Some(frame) = self.stack.pop() else { return Ok(()) };
+        let Inside::Struct { fields, start, met, .. } = frame.inside else { return Ok(()) };
+        if fields.required & !met == 0 {
+            return Ok(());
+        }
+        for (at, field) in fields.fields.iter().enumerate() {
+            if fields.is_required(at) && met & bit(at) == 0 {
+                let mut path = self.path();
+                push_name(&mut path, field.name.as_bytes());
+                let expected = String::from(self.nodes.label(field.node));
+                self.push(Mismatch { path, offset: start, expected, found: String::from("no such field") })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The value at `start` does not conform: notes it and passes it.
+    #[cold]
+    fn reject(&mut self, start: Cursor<'b>, id: Id) -> Result<(), Stop> {
+        let offset = start.offset();
+        self.cursor = start.clone();
+        self.cursor.skip(self.levels())?;
+        let found = describe(self.cursor.since(&start));
+        self.note(offset, String::from(self.nodes.label(id)), found)
+    }
+
+    #[cold]
+    fn note(&mut self, offset: usize, expected: String, found: String) -> Result<(), Stop> {
+        let path = self.path();
+        self.push(Mismatch { path, offset, expected, found })
+    }
+
+    fn push(&mut self, mismatch: Mismatch) -> Result<(), Stop> {
+        self.mismatches.push(mismatch);
+        if self.mismatches.len() >= self.most { Err(Stop::Enough) } else { Ok(()) }
+    }
+
+    /// Levels of containers that may be entered from here.
+    fn levels(&self) -> usize {
+        Payload::MAX_DEPTH.saturating_sub(self.stack.len())
+    }
+
+    /// The way to the present value.
+    #[cold]
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for frame in &self.stack {
+            match &frame.inside {
+                Inside::List { next, .. } | Inside::Tuple { next, .. } => {
+                    let _ = write!(path, "[{}]", next.saturating_sub(1));
+                }
+                Inside::Map { at: At::Key(_), next, .. } => {
+                    let _ = write!(path, "<key {}>", next.saturating_sub(1));
+                }
+                Inside::Map { at: At::Value(key), .. } => match Cursor::new(key).token() {
+                    Ok(Token::Str(key)) => push_name(&mut path, key),
+                    _ => path.push_str(&alloc::format!("[{}]", describe(key))),
+                },
+                Inside::Struct { last, .. } if !last.is_empty() => push_name(&mut path, last),
+                Inside::Struct { .. } => {}
+            }
+            if path.len() > MAX_PATH {
+                path.push('…');
+                break;
+            }
+        }
+        if path.is_empty() { String::from(".") } else { path }
+    }
+}
+
+/// Passes a value that belongs to `scalar` in one of its usual forms; all others are told by their token.
+#[inline]
+fn passes(scalar: &Scalar, cursor: &mut Cursor<'_>) -> bool {
+    match scalar {
+        Scalar::Str => cursor.short_text().is_some_and(|text| Text::checked(text).is_some()),
+        Scalar::Float => cursor.pass(FLOAT64, 8),
+        Scalar::Nil => cursor.nil(),
+        Scalar::Bool => cursor.pass(TRUE, 0) || cursor.pass(FALSE, 0),
+        Scalar::Int(..)
+        | Scalar::Path
+        | Scalar::Bytes
+        | Scalar::Timestamp
+        | Scalar::Ext(_)
+        | Scalar::Literal(_) => false,
+    }
+}
+
+const FLOAT64: u8 = Marker::F64.to_u8();
+const TRUE: u8 = Marker::True.to_u8();
+const FALSE: u8 = Marker::False.to_u8();
+
+/// One more name of a path.
+fn push_name(path: &mut String, name: &[u8]) {
+    if path == "." {
+        path.clear();
+    }
+    if !path.is_empty() {
+        path.push('.');
+    }
+    match core::str::from_utf8(name) {
+        Ok(text) if super::text::is_identifier(text) && text.len() <= 64 => path.push_str(text),
+        _ => path.push_str(&quoted(name)),
+    }
+}

@@ -1,0 +1,383 @@
+//! From a spec as written to nodes that can be checked, or why it is no spec.
+
+use alloc::collections::btree_map::{BTreeMap, Entry};
+use alloc::string::{String, ToString};
+use alloc::{boxed::Box, vec::Vec};
+
+use super::node::{FieldNode, Fields, Id, MAX_FIELDS, Node, Nodes, Scalar, Tagged, Union, bit};
+use super::shape::{Field, Literal, Presence, Spec, Struct};
+use super::text::{is_name, label};
+
+/// Levels of a spec; beyond them it would have to name its parts.
+pub(super) const MAX_LEVELS: usize = 64;
+
+/// Parts of a spec. A spec may come from a peer.
+const MAX_NODES: usize = 4096;
+
+/// Why a spec is none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpecError {
+    /// A name that it does not define.
+    #[error("{0} is not defined")]
+    Undefined(String),
+    /// Two different types have one name.
+    #[error("{0} is defined twice")]
+    Redefined(String),
+    /// A name that cannot be one: the names of built-in types, and what is no identifier.
+    #[error("{0:?} cannot be the name of a type")]
+    Name(String),
+    /// A type that is nothing but itself.
+    #[error("{0} is defined by itself alone")]
+    Endless(String),
+    /// Two alternatives of a union of which only one can be told from the value.
+    #[error("which alternative a value belongs to cannot be told: {0}")]
+    Ambiguous(String),
+    /// Two fields of a struct have one name.
+    #[error("{name} has two fields {field}")]
+    RepeatedField {
+        /// The struct.
+        name: String,
+        /// The field.
+        field: String,
+    },
+    /// A default that does not conform to its own field.
+    #[error("{name}: the default of {field} is not of its type")]
+    Default {
+        /// The struct.
+        name: String,
+        /// The field.
+        field: String,
+    },
+    /// A union of nothing, or a range with its ends crossed or beyond what can be written.
+    #[error("nothing conforms to {0}")]
+    Empty(String),
+    /// More fields, parts or levels than a spec may have.
+    #[error("too large: at most 128 fields of a struct, 4096 parts, 64 levels")]
+    TooLarge,
+}
+
+/// The nodes of a spec, the whole first.
+pub(super) fn nodes(spec: &Spec) -> Result<Nodes, SpecError> {
+    let mut compiler = Compiler { nodes: Nodes::default(), names: BTreeMap::new() };
+    compiler.collect(spec, 0)?;
+    compiler.add(spec)?;
+    Ok(compiler.nodes)
+}
+
+struct Compiler<'a> {
+    nodes: Nodes,
+    names: BTreeMap<&'a str, Named<'a>>,
+}
+
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    spec: &'a Spec,
+    node: Option<Id>,
+}
+
+impl<'a> Compiler<'a> {
+    /// Collects what is defined, and sees that nothing nests too deep: all that follows recurses no more
+    /// than this does.
+    fn collect(&mut self, spec: &'a Spec, level: usize) -> Result<(), SpecError> {
+        if level >= MAX_LEVELS {
+            return Err(SpecError::TooLarge);
+        }
+        if let Some((name, definition)) = spec.definition() {
+            self.define(name, definition)?;
+        }
+        spec.parts().into_iter().try_for_each(|part| self.collect(part, level.saturating_add(1)))
+    }
+
+    fn define(&mut self, name: &'a str, spec: &'a Spec) -> Result<(), SpecError> {
+        if !is_name(name) {
+            return Err(SpecError::Name(name.into()));
+        }
+        match self.names.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(Named { spec, node: None });
+                Ok(())
+            }
+            Entry::Occupied(entry) if entry.get().spec == spec => Ok(()),
+            Entry::Occupied(_) => Err(SpecError::Redefined(name.into())),
+        }
+    }
+
+    /// The node of `spec`; that of a name is made once.
+    fn add(&mut self, spec: &'a Spec) -> Result<Id, SpecError> {
+        let label = label(spec);
+        let (name, spec) = self.follow(spec)?;
+        if let Some(id) = name.and_then(|name| self.names.get(name)).and_then(|named| named.node) {
+            return Ok(id);
+        }
+        let id = self.reserve(label)?;
+        if let Some(named) = name.and_then(|name| self.names.get_mut(name)) {
+            named.node = Some(id);
+        }
+        let node = self.lower(spec)?;
+        self.nodes.set(id, node);
+        Ok(id)
+    }
+
+    fn reserve(&mut self, label: String) -> Result<Id, SpecError> {
+        if self.nodes.len() >= MAX_NODES {
+            return Err(SpecError::TooLarge);
+        }
+        self.nodes.reserve(label).ok_or(SpecError::TooLarge)
+    }
+
+    /// What a name stands for, through any number of names.
+    fn follow(&self, mut spec: &'a Spec) -> Result<(Option<&'a str>, &'a Spec), SpecError> {
+        let mut last = None;
+        for _ in 0..=self.names.len() {
+            if let Spec::Struct(definition) = spec {
+                return Ok((Some(&definition.name), spec));
+            }
+            let (Spec::Ref(name) | Spec::Named(name, _)) = spec else { return Ok((last, spec)) };
+            let named = self.names.get(name.as_str()).ok_or_else(|| SpecError::Undefined(name.clone()))?;
+            (last, spec) = (Some(name.as_str()), named.spec);
+        }
+        Err(SpecError::Endless(last.unwrap_or_default().into()))
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm, reason = "scalars have a table of their own")]
+    fn lower(&mut self, spec: &'a Spec) -> Result<Node, SpecError> {
+        Ok(match spec {
+            Spec::Any => Node::Any,
+            Spec::Union(_) => return self.union(spec),
+            Spec::List(element) => Node::List(self.add(element)?),
+            Spec::Map(key, value) => Node::Map(self.add(key)?, self.add(value)?),
+            Spec::Tuple(parts) => {
+                Node::Tuple(parts.iter().map(|part| self.add(part)).collect::<Result<_, _>>()?)
+            }
+            Spec::Struct(definition) => Node::Struct(Box::new(self.fields(definition)?)),
+            other => Node::Scalar(scalar(other)?.ok_or(SpecError::TooLarge)?),
+        })
+    }
+
+    fn fields(&mut self, definition: &'a Struct) -> Result<Fields, SpecError> {
+        let mut fields: Vec<FieldNode> = Vec::new();
+        let mut required = 0;
+        if let Some((key, value)) = &definition.tag {
+            let id = self.reserve(label(&Spec::Literal(value.clone())))?;
+            self.nodes.set(id, Node::Scalar(Scalar::Literal(value.clone())));
+            fields.push(FieldNode { name: key.clone(), node: id });
+            required = bit(0);
+        }
+        for field in &definition.fields {
+            if fields.iter().any(|earlier| earlier.name == field.name) {
+                let (name, field) = (definition.name.clone(), field.name.clone());
+                return Err(SpecError::RepeatedField { name, field });
+            }
+            if field.presence == Presence::Required {
+                required |= bit(fields.len());
+            }
+            self.check_default(definition, field)?;
+            fields.push(FieldNode { name: field.name.clone(), node: self.add(&field.spec)? });
+        }
+        if fields.len() > MAX_FIELDS {
+            return Err(SpecError::TooLarge);
+        }
+        let (name, tag) = (definition.name.clone(), definition.tag.clone());
+        Ok(Fields { name, fields: fields.into(), required, closed: definition.closed, tag })
+    }
+
+    fn check_default(&self, definition: &Struct, field: &'a Field) -> Result<(), SpecError> {
+        let Presence::Default(value) = &field.presence else { return Ok(()) };
+        let mut alternatives = Vec::new();
+        self.flatten(&field.spec, &mut alternatives, &mut Vec::new())?;
+        let conforms = alternatives.into_iter().any(|alternative| match scalar(alternative) {
+            Ok(Some(scalar)) => value.conforms(&scalar),
+            Ok(None) => *alternative == Spec::Any,
+            Err(_) => false,
+        });
+        if conforms {
+            return Ok(());
+        }
+        Err(SpecError::Default { name: definition.name.clone(), field: field.name.clone() })
+    }
+
+    /// The alternatives of a union, names and unions in it resolved.
+    fn flatten(
+        &self,
+        spec: &'a Spec,
+        found: &mut Vec<&'a Spec>,
+        within: &mut Vec<&'a str>,
+    ) -> Result<(), SpecError> {
+        let (name, resolved) = self.follow(spec)?;
+        let Spec::Union(alternatives) = resolved else {
+            found.push(resolved);
+            return Ok(());
+        };
+        if let Some(name) = name {
+            if within.contains(&name) {
+                return Err(SpecError::Endless(name.into()));
+            }
+            within.push(name);
+        }
+        if within.len().max(found.len()) > MAX_NODES {
+            return Err(SpecError::TooLarge);
+        }
+        for alternative in alternatives {
+            self.flatten(alternative, found, within)?;
+        }
+        if name.is_some() {
+            within.pop();
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm, reason = "scalars have a table of their own")]
+    fn union(&mut self, spec: &'a Spec) -> Result<Node, SpecError> {
+        let mut alternatives = Vec::new();
+        self.flatten(spec, &mut alternatives, &mut Vec::new())?;
+        if alternatives.contains(&&Spec::Any) {
+            return Ok(Node::Any);
+        }
+        if alternatives.is_empty() {
+            return Err(SpecError::Empty("a union without alternatives".into()));
+        }
+        let mut union = Union::default();
+        let mut maps: Vec<&Spec> = Vec::new();
+        for alternative in alternatives {
+            match alternative {
+                Spec::List(_) | Spec::Tuple(_) => {
+                    let id = self.add(alternative)?;
+                    if union.array.replace(id).is_some_and(|other| other != id) {
+                        return Err(SpecError::Ambiguous("two arrays".into()));
+                    }
+                }
+                Spec::Map(..) | Spec::Struct(_) => {
+                    if !maps.contains(&alternative) {
+                        maps.push(alternative);
+                    }
+                }
+                other => union.scalars.extend(scalar(other)?),
+            }
+        }
+        match maps[..] {
+            [] => {}
+            [only] => union.map = Some(self.add(only)?),
+            _ => union.tagged = Some(self.tagged(&maps)?),
+        }
+        Ok(Node::Union(Box::new(union)))
+    }
+
+    fn tagged(&mut self, maps: &[&'a Spec]) -> Result<Tagged, SpecError> {
+        let mut tagged = Tagged { key: String::new(), choices: Vec::new() };
+        for map in maps {
+            let Spec::Struct(Struct { name, tag: Some((key, value)), .. }) = map else {
+                return Err(SpecError::Ambiguous("two maps, not all of them structs with a tag".into()));
+            };
+            if !tagged.choices.is_empty() && tagged.key != *key {
+                return Err(SpecError::Ambiguous("structs with tags of different names".into()));
+            }
+            if tagged.choices.iter().any(|(earlier, _)| earlier == value) {
+                return Err(SpecError::Ambiguous(alloc::format!("the tag of {name}")));
+            }
+            tagged.key.clone_from(key);
+            tagged.choices.push((value.clone(), self.add(map)?));
+        }
+        Ok(tagged)
+    }
+}
+
+/// The node of a type that is no container.
+fn scalar(spec: &Spec) -> Result<Option<Scalar>, SpecError> {
+    Ok(Some(match spec {
+        Spec::Nil => Scalar::Nil,
+        Spec::Bool => Scalar::Bool,
+        Spec::Int { min, max } => {
+            let least = i128::from(i64::MIN);
+            let most = i128::from(u64::MAX);
+            if min > max || *max < least || *min > most {
+                return Err(SpecError::Empty(spec.to_string()));
+            }
+            Scalar::Int(*min, *max)
+        }
+        Spec::Float => Scalar::Float,
+        Spec::Str => Scalar::Str,
+        Spec::Bytes => Scalar::Bytes,
+        Spec::Timestamp => Scalar::Timestamp,
+        Spec::Path => Scalar::Path,
+        Spec::Ext(code) => Scalar::Ext(*code),
+        Spec::Literal(literal) => Scalar::Literal(literal.clone()),
+        Spec::Any
+        | Spec::List(_)
+        | Spec::Tuple(_)
+        | Spec::Map(..)
+        | Spec::Struct(_)
+        | Spec::Union(_)
+        | Spec::Named(..)
+        | Spec::Ref(_) => return Ok(None),
+    }))
+}
+
+impl Literal {
+    /// Whether this value belongs to a type.
+    pub(super) fn conforms(&self, scalar: &Scalar) -> bool {
+        match (self, scalar) {
+            (Self::Nil, Scalar::Nil)
+            | (Self::Bool(_), Scalar::Bool)
+            | (Self::Int(_), Scalar::Float)
+            | (Self::Str(_), Scalar::Str) => true,
+            (Self::Int(value), Scalar::Int(min, max)) => (min..=max).contains(&value),
+            (Self::Str(value), Scalar::Path) => crate::path::EndpointPath::is_one(value),
+            (_, Scalar::Literal(other)) => self == other,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::PldSpec;
+    use alloc::{string::ToString, vec};
+
+    fn refusal(spec: impl Into<Spec>) -> String {
+        PldSpec::new(spec.into()).unwrap_err().to_string()
+    }
+
+    fn item() -> Struct {
+        Struct::new("Item").tag("type", "Item").field("label", Spec::Str)
+    }
+
+    #[test]
+    fn a_spec_says_why_it_is_none() {
+        let twice = Spec::from(Struct::new("S")).or(Struct::new("S").field("a", Spec::Nil).into());
+        let wrong_default = Struct::new("S").default("n", Spec::INT, Literal::Nil);
+        for (spec, expected) in [
+            (Spec::Ref("Gone".into()), "Gone is not defined"),
+            (twice, "S is defined twice"),
+            (Spec::named("int", Spec::Nil), "\"int\" cannot be the name of a type"),
+            (Spec::named("A", Spec::Ref("A".into())), "A is defined by itself alone"),
+            (Spec::named("A", Spec::Ref("A".into()).or_nil()), "A is defined by itself alone"),
+            (
+                Spec::list(Spec::INT).or(Spec::list(Spec::Str)),
+                "which alternative a value belongs to cannot be told: two arrays",
+            ),
+            (Spec::Union(vec![]), "nothing conforms to a union without alternatives"),
+            (Spec::Int { min: 2, max: 1 }, "nothing conforms to int[2..=1]"),
+            (Struct::new("S").field("a", Spec::Nil).field("a", Spec::Nil).into(), "S has two fields a"),
+            (wrong_default.into(), "S: the default of n is not of its type"),
+        ] {
+            assert_eq!(refusal(spec), expected);
+        }
+        let deep = (0..MAX_LEVELS).fold(Spec::Nil, |inner, _| Spec::list(inner));
+        assert_eq!(PldSpec::new(deep), Err(SpecError::TooLarge));
+        let wide = (0..=MAX_FIELDS).fold(Struct::new("S"), |s, n| s.field(n.to_string(), Spec::Nil));
+        assert_eq!(PldSpec::new(wide.into()), Err(SpecError::TooLarge));
+    }
+
+    #[test]
+    fn maps_of_a_union_are_told_apart_by_one_tag() {
+        let other = |key: &str, value: &str| Struct::new("Other").tag(key, value);
+        let union = |other: Struct| PldSpec::new(Spec::from(item()).or(other.into()).or_nil());
+        assert!(union(other("type", "Other")).is_ok());
+        for spoiled in [other("kind", "Other"), other("type", "Item"), Struct::new("Other")] {
+            assert!(matches!(union(spoiled), Err(SpecError::Ambiguous(_))));
+        }
+        assert!(PldSpec::new(Spec::from(item()).or(item().into())).is_ok(), "the same one twice is one");
+    }
+}

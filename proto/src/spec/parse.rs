@@ -1,0 +1,467 @@
+//! The text of a spec, read back. Bounded, because a peer may send one. (P-15)
+
+use alloc::{boxed::Box, string::String, vec, vec::Vec};
+
+use super::compile::{MAX_LEVELS, SpecError};
+use super::shape::{Field, Literal, Presence, Spec, Struct};
+use super::text::is_name;
+
+/// Bytes of a text that is read.
+const MAX_TEXT: usize = 64 << 10;
+
+/// Why a text is no spec.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// Something else stands there than is due.
+    #[error("expected {expected} at byte {at}")]
+    Expected {
+        /// What is due.
+        expected: &'static str,
+        /// Where, in bytes.
+        at: usize,
+    },
+    /// More than 64 KiB, or more than 64 levels of brackets.
+    #[error("the text is too long or nested too deep")]
+    TooLong,
+    /// It reads well and makes no sense.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+}
+
+/// A type with, after the word `where`, what its names stand for.
+impl core::str::FromStr for Spec {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse_with(text, &[])
+    }
+}
+
+impl Spec {
+    /// Reads a type whose names are defined in its own text or in `known`.
+    ///
+    /// # Errors
+    ///
+    /// If it is no type; undefined names are found when it is made ready for use.
+    pub fn parse_with(text: &str, known: &[Self]) -> Result<Self, ParseError> {
+        if text.len() > MAX_TEXT {
+            return Err(ParseError::TooLong);
+        }
+        let mut parser = Parser { text, rest: text };
+        let mut spec = parser.spec(0)?;
+        let mut definitions = Vec::new();
+        if parser.word("where") {
+            loop {
+                definitions.push(parser.definition()?);
+                if !parser.take(";") {
+                    break;
+                }
+            }
+        }
+        parser.skip_space();
+        if !parser.rest.is_empty() {
+            return Err(parser.expected("the end"));
+        }
+        for definition in known {
+            if let Some((name, _)) = definition.definition() {
+                definitions.push((name.into(), definition.clone()));
+            }
+        }
+        // Each name becomes what it stands for where it stands first; elsewhere it stays a name.
+        define(&mut spec, &mut definitions, 0)?;
+        Ok(spec)
+    }
+}
+
+/// Puts the definitions in the places where their names stand first, in the order of printing.
+fn define(spec: &mut Spec, definitions: &mut Vec<(String, Spec)>, level: usize) -> Result<(), ParseError> {
+    if level > MAX_LEVELS {
+        return Err(ParseError::TooLong);
+    }
+    let level = level.saturating_add(1);
+    if let Spec::Ref(name) = spec {
+        let Some(at) = definitions.iter().position(|(defined, _)| defined == name) else { return Ok(()) };
+        *spec = definitions.swap_remove(at).1;
+    }
+    spec.parts_mut().into_iter().try_for_each(|part| define(part, definitions, level))
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    rest: &'a str,
+}
+
+impl<'a> Parser<'a> {
+    fn expected(&self, expected: &'static str) -> ParseError {
+        ParseError::Expected { expected, at: self.text.len().saturating_sub(self.rest.len()) }
+    }
+
+    fn skip_space(&mut self) {
+        self.rest = self.rest.trim_start();
+    }
+
+    /// Passes `mark` if it is next.
+    fn take(&mut self, mark: &str) -> bool {
+        self.skip_space();
+        match self.rest.strip_prefix(mark) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn need(&mut self, mark: &'static str) -> Result<(), ParseError> {
+        if self.take(mark) { Ok(()) } else { Err(self.expected(mark)) }
+    }
+
+    /// A name, with dots in it.
+    fn name(&mut self) -> Option<&'a str> {
+        self.skip_space();
+        let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_' || char == '.';
+        let end = self.rest.find(|char| !is_part(char)).unwrap_or(self.rest.len());
+        let (name, rest) = self.rest.split_at_checked(end)?;
+        if !name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') {
+            return None;
+        }
+        self.rest = rest;
+        Some(name)
+    }
+
+    fn word(&mut self, word: &str) -> bool {
+        let before = self.rest;
+        if self.name() == Some(word) {
+            return true;
+        }
+        self.rest = before;
+        false
+    }
+
+    /// A union of types, or one.
+    fn spec(&mut self, level: usize) -> Result<Spec, ParseError> {
+        let level = level.saturating_add(1);
+        if level > MAX_LEVELS {
+            return Err(ParseError::TooLong);
+        }
+        let mut alternatives = self.alternative(level)?;
+        while self.take("|") {
+            alternatives.append(&mut self.alternative(level)?);
+        }
+        Ok(one_of(alternatives))
+    }
+
+    /// One type; literals are several.
+    fn alternative(&mut self, level: usize) -> Result<Vec<Spec>, ParseError> {
+        let before = self.rest;
+        let Some(name) = self.name() else { return Err(self.expected("a type")) };
+        Ok(vec![match name {
+            "Any" | "typing.Any" => Spec::Any,
+            "None" | "NoneType" => Spec::Nil,
+            "bool" => Spec::Bool,
+            "int" => self.int()?,
+            "float" => Spec::Float,
+            "str" => Spec::Str,
+            "bytes" => Spec::Bytes,
+            "datetime" => Spec::Timestamp,
+            "NamespacePath" => Spec::Path,
+            "Ext" => self.ext()?,
+            "Literal" => return self.literals(),
+            "Union" => return self.arguments(level),
+            "Optional" => self.one_argument(level)?.or_nil(),
+            "list" => Spec::list(self.one_argument(level)?),
+            "tuple" => self.tuple(level)?,
+            "dict" => self.dict(level)?,
+            name if is_name(name) => Spec::Ref(name.into()),
+            _ => {
+                self.rest = before;
+                return Err(self.expected("a type"));
+            }
+        }])
+    }
+
+    fn arguments(&mut self, level: usize) -> Result<Vec<Spec>, ParseError> {
+        self.need("[")?;
+        let mut arguments = vec![self.spec(level)?];
+        while self.take(",") {
+            arguments.push(self.spec(level)?);
+        }
+        self.need("]")?;
+        Ok(arguments)
+    }
+
+    fn one_argument(&mut self, level: usize) -> Result<Spec, ParseError> {
+        self.need("[")?;
+        let argument = self.spec(level)?;
+        self.need("]")?;
+        Ok(argument)
+    }
+
+    fn tuple(&mut self, level: usize) -> Result<Spec, ParseError> {
+        self.need("[")?;
+        let mut parts = Vec::new();
+        if self.take("()") {
+            self.need("]")?;
+            return Ok(Spec::Tuple(parts));
+        }
+        loop {
+            parts.push(self.spec(level)?);
+            if !self.take(",") {
+                break;
+            }
+            if self.take("...") {
+                self.need("]")?;
+                return Ok(Spec::list(one_of(parts)));
+            }
+        }
+        self.need("]")?;
+        Ok(Spec::Tuple(parts))
+    }
+
+    fn dict(&mut self, level: usize) -> Result<Spec, ParseError> {
+        self.need("[")?;
+        let key = self.spec(level)?;
+        self.need(",")?;
+        let value = self.spec(level)?;
+        self.need("]")?;
+        Ok(Spec::map(key, value))
+    }
+
+    /// All integers, or with `[min..=max]` some.
+    fn int(&mut self) -> Result<Spec, ParseError> {
+        let Spec::Int { mut min, mut max } = Spec::INT else { return Ok(Spec::INT) };
+        if !self.take("[") {
+            return Ok(Spec::INT);
+        }
+        if let Some(value) = self.integer() {
+            min = value;
+        }
+        self.need("..")?;
+        if self.take("=") {
+            max = self.integer().ok_or_else(|| self.expected("an integer"))?;
+        }
+        self.need("]")?;
+        Ok(Spec::Int { min, max })
+    }
+
+    fn ext(&mut self) -> Result<Spec, ParseError> {
+        self.need("[")?;
+        let code = self.integer().and_then(|code| i8::try_from(code).ok());
+        let code = code.ok_or_else(|| self.expected("a code from -128 to 127"))?;
+        self.need("]")?;
+        Ok(Spec::Ext(code))
+    }
+
+    fn integer(&mut self) -> Option<i128> {
+        self.skip_space();
+        let digits = self.rest.strip_prefix('-').unwrap_or(self.rest);
+        let sign = self.rest.len().saturating_sub(digits.len());
+        let len = digits.find(|char: char| !char.is_ascii_digit()).unwrap_or(digits.len());
+        let (number, rest) = self.rest.split_at_checked(sign.saturating_add(len))?;
+        let number = number.parse().ok()?;
+        self.rest = rest;
+        Some(number)
+    }
+
+    fn literals(&mut self) -> Result<Vec<Spec>, ParseError> {
+        self.need("[")?;
+        let mut literals = Vec::new();
+        loop {
+            literals.push(Spec::Literal(self.literal()?));
+            if !self.take(",") {
+                break;
+            }
+        }
+        self.need("]")?;
+        Ok(literals)
+    }
+
+    fn literal(&mut self) -> Result<Literal, ParseError> {
+        self.skip_space();
+        if self.rest.starts_with(['\'', '"']) {
+            return self.quoted().map(Literal::Str);
+        }
+        if let Some(value) = self.integer() {
+            return Ok(Literal::Int(value));
+        }
+        let before = self.rest;
+        match self.name() {
+            Some("None") => Ok(Literal::Nil),
+            Some("True") => Ok(Literal::Bool(true)),
+            Some("False") => Ok(Literal::Bool(false)),
+            _ => {
+                self.rest = before;
+                Err(self.expected("a literal"))
+            }
+        }
+    }
+
+    fn quoted(&mut self) -> Result<String, ParseError> {
+        let mut text = String::new();
+        let mut chars = self.rest.char_indices();
+        let quote = chars.next().map(|(_, quote)| quote);
+        while let Some((at, char)) = chars.next() {
+            match char {
+                _ if Some(char) == quote => {
+                    self.rest = self.rest.get(at.saturating_add(1)..).unwrap_or_default();
+                    return Ok(text);
+                }
+                '\\' => text.push(escaped(&mut chars).ok_or_else(|| self.expected("a known escape"))?),
+                char => text.push(char),
+            }
+        }
+        Err(self.expected("the end of a text"))
+    }
+
+    fn definition(&mut self) -> Result<(String, Spec), ParseError> {
+        let name = self.name().filter(|name| is_name(name));
+        let name = String::from(name.ok_or_else(|| self.expected("the name of a type"))?);
+        self.need("=")?;
+        let spec = if self.word("struct") {
+            Spec::Struct(self.structure(name.clone())?)
+        } else {
+            Spec::Named(name.clone(), Box::new(self.spec(0)?))
+        };
+        Ok((name, spec))
+    }
+
+    fn structure(&mut self, name: String) -> Result<Struct, ParseError> {
+        let mut definition = Struct::new(name);
+        self.need("(")?;
+        while !self.take(")") {
+            let key = self.key()?;
+            if definition.tag.is_none() && definition.fields.is_empty() && self.take("=") {
+                definition.tag = Some((key, self.literal()?));
+            } else {
+                definition.fields.push(self.field(key)?);
+            }
+            if !self.take(",") {
+                self.need(")")?;
+                break;
+            }
+        }
+        definition.closed = self.take("!");
+        Ok(definition)
+    }
+
+    fn field(&mut self, name: String) -> Result<Field, ParseError> {
+        let mut presence = if self.take("?") { Presence::Optional } else { Presence::Required };
+        self.need(":")?;
+        let spec = self.spec(0)?;
+        if presence == Presence::Required && self.take("=") {
+            presence = Presence::Default(self.literal()?);
+        }
+        Ok(Field { name, spec, presence })
+    }
+
+    fn key(&mut self) -> Result<String, ParseError> {
+        self.skip_space();
+        if self.rest.starts_with('\'') {
+            return self.quoted();
+        }
+        self.name().map(String::from).ok_or_else(|| self.expected("a field"))
+    }
+}
+
+fn one_of(mut alternatives: Vec<Spec>) -> Spec {
+    match alternatives.pop() {
+        Some(only) if alternatives.is_empty() => only,
+        Some(last) => {
+            alternatives.push(last);
+            Spec::Union(alternatives)
+        }
+        None => Spec::Union(alternatives),
+    }
+}
+
+/// The character that an escape stands for, its backslash passed.
+fn escaped(chars: &mut core::str::CharIndices<'_>) -> Option<char> {
+    Some(match chars.next()?.1 {
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        '0' => '\0',
+        'u' => {
+            let open = chars.next()?.1;
+            let digits: String =
+                chars.map(|(_, char)| char).take_while(|char| *char != '}').take(8).collect();
+            let code = u32::from_str_radix(&digits, 16).ok()?;
+            return char::from_u32(code).filter(|_| open == '{');
+        }
+        char @ ('\\' | '\'' | '"') => char,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::PldSpec;
+    use alloc::string::ToString;
+
+    #[test]
+    fn what_is_printed_is_parsed() {
+        for text in [
+            "int|None",
+            "list[str]",
+            "dict[str, Any]",
+            "NamespacePath",
+            "tuple[int, float]|None",
+            "tuple[()]",
+            "int[0..=255]|int[-5..=-1]|int[18446744073709551615..]",
+            "Literal['a', 1, None, True]|datetime",
+            "Ext[-7]|bytes|bool",
+            "Item|None where Item = struct(type='Item', label: str, qty: int = 1, 'odd key'?: float)!",
+            "Tree where Tree = struct(left: Tree|None, right?: list[Tree])",
+            "Json where Json = None|bool|float|str|list[Json]|dict[str, Json]",
+            "Literal['it\\'s', '\\n\\u{1b}é\"']",
+        ] {
+            let spec: PldSpec = text.parse().unwrap();
+            assert_eq!(alloc::format!("{spec:#}"), text);
+            assert_eq!(spec.to_string(), text.split(" where ").next().unwrap());
+        }
+    }
+
+    #[test]
+    fn other_spellings_mean_the_same() {
+        for (spelled, plain) in [
+            ("Optional[ int ]", "int|None"),
+            ("Union[int, None]", "int|None"),
+            ("tuple[str, ...]", "list[str]"),
+            ("typing.Any", "Any"),
+            ("NoneType | Literal[\"a\"]", "None|Literal['a']"),
+        ] {
+            assert_eq!(spelled.parse::<Spec>(), plain.parse(), "{spelled}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_be_known_from_elsewhere() {
+        let item = Spec::from(Struct::new("Item").field("n", Spec::INT));
+        let spec = Spec::parse_with("list[Item]|None", core::slice::from_ref(&item)).unwrap();
+        assert_eq!(spec, Spec::list(item).or_nil());
+        let undefined = "list[Item]".parse::<PldSpec>();
+        assert_eq!(undefined, Err(ParseError::Spec(SpecError::Undefined("Item".into()))));
+    }
+
+    #[test]
+    fn what_is_no_spec_says_where() {
+        for (text, expected, at) in [
+            ("", "a type", 0),
+            ("int|", "a type", 4),
+            ("list[int", "]", 8),
+            ("int[5]", "..", 5),
+            ("Ext[128]", "a code from -128 to 127", 7),
+            ("int int", "the end", 4),
+            ("Literal['a", "the end of a text", 8),
+            ("X where X = struct(a)", ":", 20),
+            ("int where int = str", "the name of a type", 13),
+        ] {
+            assert_eq!(text.parse::<Spec>(), Err(ParseError::Expected { expected, at }), "{text}");
+        }
+        let deep = "list[".repeat(MAX_LEVELS) + "int" + &"]".repeat(MAX_LEVELS);
+        assert_eq!(deep.parse::<Spec>(), Err(ParseError::TooLong));
+        assert_eq!("x".repeat(MAX_TEXT + 1).parse::<Spec>(), Err(ParseError::TooLong));
+    }
+}

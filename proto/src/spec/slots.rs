@@ -1,0 +1,140 @@
+//! The specs of an endpoint: one for its arguments, and one for each kind of message with a payload.
+
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
+
+use super::{Mismatch, PldSpec};
+use crate::payload::{Kwargs, Payload};
+use crate::wire::MsgKind;
+
+/// A place for a spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Slot {
+    /// The arguments of `Start`.
+    Params,
+    /// The first value, of `Started`.
+    Started,
+    /// The items of `Yield`, of both directions.
+    Yields,
+    /// The result, of `Return`.
+    Return,
+}
+
+impl Slot {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Params, Self::Started, Self::Yields, Self::Return];
+
+    /// The slot for messages of a kind. None has one that carries no values of the application:
+    /// `CancelAck` never is subject to a spec. (P-18)
+    pub const fn of(kind: MsgKind) -> Option<Self> {
+        match kind {
+            MsgKind::Start => Some(Self::Params),
+            MsgKind::Started => Some(Self::Started),
+            MsgKind::Yield => Some(Self::Yields),
+            MsgKind::Return => Some(Self::Return),
+            MsgKind::Aid
+            | MsgKind::SpawnSpec
+            | MsgKind::StartAck
+            | MsgKind::Stop
+            | MsgKind::CancelAck
+            | MsgKind::Error => None,
+        }
+    }
+
+    /// Its word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Params => "params",
+            Self::Started => "started",
+            Self::Yields => "yields",
+            Self::Return => "return",
+        }
+    }
+}
+
+/// The specs of an endpoint. A slot without one takes everything. (P-17)
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Slots {
+    /// Of the arguments, as a map.
+    pub params: Option<PldSpec>,
+    /// Of the first value.
+    pub started: Option<PldSpec>,
+    /// Of the items, both ways.
+    pub yields: Option<PldSpec>,
+    /// Of the result.
+    pub result: Option<PldSpec>,
+}
+
+impl Slots {
+    /// One spec for the first value, the items and the result, as the reference has it.
+    pub fn one_for_all(spec: PldSpec) -> Self {
+        Self { params: None, started: Some(spec.clone()), yields: Some(spec.clone()), result: Some(spec) }
+    }
+
+    /// The spec in a slot.
+    pub const fn get(&self, slot: Slot) -> Option<&PldSpec> {
+        match slot {
+            Slot::Params => self.params.as_ref(),
+            Slot::Started => self.started.as_ref(),
+            Slot::Yields => self.yields.as_ref(),
+            Slot::Return => self.result.as_ref(),
+        }
+    }
+
+    /// Checks the payload of a message.
+    ///
+    /// # Errors
+    ///
+    /// The first part that does not conform.
+    pub fn check(&self, kind: MsgKind, payload: &Payload) -> Result<(), Mismatch> {
+        match Slot::of(kind).and_then(|slot| self.get(slot)) {
+            Some(spec) => spec.check(payload),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks arguments.
+    ///
+    /// # Errors
+    ///
+    /// The first one that does not conform.
+    pub fn check_kwargs(&self, kwargs: &Kwargs) -> Result<(), Mismatch> {
+        self.params.as_ref().map_or(Ok(()), |spec| spec.check_kwargs(kwargs))
+    }
+
+    /// What is likely to be a mistake: a result that cannot be nil, which is what an endpoint without a
+    /// result returns; arguments that are no map.
+    pub fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if let Some(spec) = self.result.as_ref().filter(|spec| spec.check(&Payload::NIL).is_err()) {
+            doubts.push(format!("return: {spec} has no None, which an endpoint without a result returns"));
+        }
+        if let Some(spec) =
+            self.params.as_ref().filter(|spec| spec.mismatches(&[0x80], 1).iter().any(is_whole))
+        {
+            doubts.push(format!("params: {spec} is no map, and arguments always are"));
+        }
+        doubts
+    }
+}
+
+/// Whether it is about the value as a whole, not about a part.
+fn is_whole(mismatch: &Mismatch) -> bool {
+    mismatch.path == "."
+}
+
+/// A line for each slot.
+impl fmt::Display for Slots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for slot in Slot::ALL {
+            let name = slot.name();
+            match self.get(slot) {
+                Some(spec) if f.alternate() => writeln!(f, "{name:<8}{spec:#}")?,
+                Some(spec) => writeln!(f, "{name:<8}{spec}")?,
+                None => writeln!(f, "{name:<8}Any")?,
+            }
+        }
+        Ok(())
+    }
+}

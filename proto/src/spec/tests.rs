@@ -1,0 +1,116 @@
+//! What the check finds, and where.
+
+use super::PldSpec;
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+fn all(spec: &str, bytes: &[u8]) -> Vec<String> {
+    let spec: PldSpec = spec.parse().unwrap();
+    spec.mismatches(bytes, 9).iter().map(ToString::to_string).collect()
+}
+
+const ITEM: &str = "Item|None where Item = struct(type='Item', label: str, qty: int = 1)";
+const EITHER: &str = "A|B where A = struct(type='A', n: int); B = struct(type='B', s: str)";
+
+#[test]
+fn a_mismatch_says_where_what_is_due_and_what_stands_there() {
+    let cases: [(&str, &[u8], &[&str]); 20] = [
+        ("int", b"\xc3", &[".: expected int, found True (bool), at byte 0"]),
+        ("float", b"\x01", &[]),
+        ("int", b"\xca\x3f\x80\0\0", &[".: expected int, found 1.0 (float), at byte 0"]),
+        ("str", b"\xa2\xff\xfe", &[".: expected str, found text that is not UTF-8 (str), at byte 0"]),
+        ("int[0..=9]|None", b"\xff", &[".: expected int[0..=9]|None, found -1 (int), at byte 0"]),
+        (
+            "list[int]",
+            b"\x93\x01\xa1a\xc0",
+            &["[1]: expected int, found 'a' (str), at byte 2", "[2]: expected int, found None, at byte 4"],
+        ),
+        ("tuple[int, str]", b"\x91\x01", &[".: expected tuple[int, str], found a list of 1, at byte 0"]),
+        (
+            "dict[str, list[bool]]",
+            b"\x82\xa1k\x91\x01\x05\x90",
+            &[
+                "k[0]: expected bool, found 1 (int), at byte 4",
+                "<key 1>: expected str, found 5 (int), at byte 5",
+            ],
+        ),
+        ("dict[tuple[int, int], int]", b"\x81\x92\x01\x02\x03", &[]),
+        (
+            "dict[tuple[int, int], int]",
+            b"\x81\x92\x01\xc0\x03",
+            &["<key 0>[1]: expected int, found None, at byte 3"],
+        ),
+        (ITEM, b"\xc0", &[]),
+        (ITEM, b"\x82\xa5label\xa1x\xa4type\xa4Item", &[]),
+        (ITEM, b"\x81\xa4type\xa4Item", &["label: expected str, found no such field, at byte 0"]),
+        (
+            ITEM,
+            b"\x83\xa4type\xa1X\xa5label\xc0\xa5other\x90",
+            &[
+                "type: expected Literal['Item'], found 'X' (str), at byte 6",
+                "label: expected str, found None, at byte 14",
+            ],
+        ),
+        (
+            "S where S = struct(a?: int)!",
+            b"\x83\xa1a\x01\xa1a\x02\xa1b\xc0",
+            &[
+                "a: expected each field once, found 'a', at byte 4",
+                "b: expected a field of S, found 'b', at byte 7",
+            ],
+        ),
+        (EITHER, b"\x82\xa1n\xc0\xa4type\xa1A", &["n: expected int, found None, at byte 3"]),
+        (EITHER, b"\x81\xa4type\xa1C", &["type: expected Literal['A', 'B'], found 'C' (str), at byte 6"]),
+        (
+            EITHER,
+            b"\x83\x92\xa4type\xa1A\xc0\xa1n\x01\xa4type\xa1A",
+            &[".: expected a field's name as key, found a list of 2, at byte 1"],
+        ),
+        (EITHER, b"\x80", &["type: expected Literal['A', 'B'], found no such field, at byte 0"]),
+        (
+            "Any",
+            b"\x92\x01",
+            &[
+                ".: expected one well-formed value, found 2 elements declared, but only 1 bytes are left, at byte 0",
+            ],
+        ),
+    ];
+    for (spec, bytes, expected) in cases {
+        assert_eq!(all(spec, bytes), expected, "{spec}");
+    }
+}
+
+#[test]
+fn texts_of_a_peer_are_escaped_and_shortened() {
+    let bytes = [&[0xd9, 60][..], &[b'\n'; 60]].concat();
+    let found = all("int", &bytes).remove(0);
+    assert_eq!(found, ".: expected int, found '".to_owned() + &"\\n".repeat(40) + "…' (str), at byte 0");
+}
+
+#[test]
+fn the_first_mismatch_ends_the_check() {
+    let spec: PldSpec = "list[int]".parse().unwrap();
+    assert_eq!(spec.check_bytes(b"\x93\xc0\xc0\xc1").unwrap_err().path, "[0]");
+    assert_eq!(spec.mismatches(b"\x93\xc0\xc0\xc0", 2).len(), 2);
+}
+
+#[test]
+fn depth_is_bounded_without_recursion() {
+    let spec: PldSpec = "T where T = list[T]".parse().unwrap();
+    let nested = |levels: usize| [&alloc::vec![0x91; levels - 1][..], &[0x90]].concat();
+    assert_eq!(spec.check_bytes(&nested(511)), Ok(()));
+    assert!(spec.check_bytes(&nested(512)).unwrap_err().found.contains("nested deeper"));
+    assert!(spec.check_bytes(&nested(1 << 20)).is_err());
+}
+
+/// Tags at the ends of maps that hold each other: each level is looked over once more.
+#[test]
+fn a_tag_is_not_looked_for_without_end() {
+    let spec: PldSpec = "A|B where A = struct(t='A', a: A|B|None); B = struct(t='B')".parse().unwrap();
+    let nested = |levels: usize| {
+        (0..levels).fold(b"\xc0".to_vec(), |inner, _| [b"\x82\xa1a", &inner[..], b"\xa1t\xa1A"].concat())
+    };
+    assert_eq!(spec.check_bytes(&nested(8)), Ok(()));
+    assert_eq!(spec.check_bytes(&nested(200)).unwrap_err().found, "it too late");
+}
