@@ -7,6 +7,7 @@
 pub mod bound;
 pub mod fuzzing;
 pub mod listener;
+pub mod model;
 pub mod pair;
 pub mod parallel;
 pub mod precedence;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use scipp_conformance::precedence::{Ended, Happening};
-use scipp_conformance::tally::Tally;
-use scipp_conformance::world::World;
 use scipp_proto::Kind;
 use scipp_proto::phase::{Phase, Role};
+
+use crate::precedence::{Ended, Happening};
+use crate::tally::Tally;
+use crate::world::World;
 
 /// Counts of what was reached.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +23,8 @@ pub struct Reach {
 }
 
 impl Reach {
-    pub(crate) fn visit(&mut self, world: &World) {
+    /// Counts a state.
+    pub fn visit(&mut self, world: &World) {
         for dialog in &world.dialogs {
             let phase = |role| {
                 let conn = &world.end(dialog.plan.link, dialog.side(role)).conn;
