@@ -7,7 +7,11 @@ use scipp_conformance::model::{Case, cases};
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
     let is_asked = |case: &&Case| {
-        if names.is_empty() { case.size == cases::Size::Small } else { names.iter().any(|name| name == case.name) }
+        if names.is_empty() {
+            case.size == cases::Size::Small
+        } else {
+            names.iter().any(|name| name == case.name)
+        }
     };
     let mut is_whole = true;
     for case in cases::ALL.iter().filter(is_asked) {

@@ -208,6 +208,30 @@ pub const ALL: &[Case] = &[
         },
     },
     Case {
+        name: "overrun",
+        about: "one context that is overrun by its child at a window of 0, cancelled by its parent",
+        size: Size::Small,
+        make: || {
+            let mut config = config();
+            config.inbox_items = 0;
+            let mut world = world(&[[0, 1]], &config);
+            world.plan(plan(Kind::Context, PARENT, May { send: 2, stream: true, ..TASK }));
+            world
+        },
+    },
+    Case {
+        name: "orderly close",
+        about: "one function, its connection closed in order from both sides, deadlines",
+        size: Size::Small,
+        make: || {
+            let mut world = world(&[[0, 1]], &config());
+            world.has_deadlines = true;
+            (world.links[0].ends[0].closes, world.links[0].ends[1].closes) = (1, 1);
+            world.plan(plan(Kind::Function, PARENT, MOODY));
+            world
+        },
+    },
+    Case {
         name: "third actor",
         about: "a function, and an actor cancel of its child by a third actor; cancels from both sides",
         size: Size::Small,

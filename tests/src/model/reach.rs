@@ -36,7 +36,9 @@ impl Reach {
             for pair in dialog.verdicts.happened.pairs() {
                 *self.pairs.entry(pair).or_default() += 1;
             }
-            if let [Some(parent), Some(child)] = [Role::Parent, Role::Child].map(|role| dialog.verdicts.ended(role)) {
+            if let [Some(parent), Some(child)] =
+                [Role::Parent, Role::Child].map(|role| dialog.verdicts.ended(role))
+            {
                 *self.ends.entry((parent, child)).or_default() += 1;
             }
         }

@@ -241,9 +241,8 @@ impl World {
         let id = dialog.seat(role).id.ok_or_else(|| refused(Verb::Take, "no handle"))?;
         let is_told = role == Role::Child && dialog.verdicts.is_told();
         let ended = dialog.verdicts.ended(role);
-        let fails = is_told
-            || dialog.verdicts.failure(role).is_some()
-            || matches!(ended, Some(Ended::Failed(_)));
+        let fails =
+            is_told || dialog.verdicts.failure(role).is_some() || matches!(ended, Some(Ended::Failed(_)));
         let seat = dialog.seat_mut(role);
         seat.may.take -= 1;
         let taken = end.conn().take(id).map_err(|e| refused(Verb::Take, e))?;

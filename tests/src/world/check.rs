@@ -3,7 +3,7 @@
 use scipp_proto::phase::Role;
 use scipp_proto::{CloseReason, Failure, Outcome};
 
-use super::{End, Hung, World};
+use super::{End, Hung, Once, World};
 use crate::bound;
 use crate::precedence::{Actor, Ended};
 
@@ -119,7 +119,13 @@ impl World {
         ensure(role == Role::Parent || dialog.due.is_none(), Rule::Precedence, || {
             format!("{:?} was due and did not go out", dialog.due)
         })?;
-        let Some(view) = self.end(dialog.plan.link, dialog.side(role)).conn.dialog(id) else {
+        let end = self.end(dialog.plan.link, dialog.side(role));
+        // Every early exit asks, once. (D-15)
+        let owes = role == Role::Parent && verdicts.has_asked() && !dialog.plan.is_actor_cancel;
+        ensure(!owes || end.is_closed || seat.frames.has(Once::Request), Rule::Contract, || {
+            "the parent has left and did not ask for the end".into()
+        })?;
+        let Some(view) = end.conn.dialog(id) else {
             return ensure(seat.is_released, Rule::OneEnd, || "gone without being released".into());
         };
         let (ended, expected) = (view.outcome().map(Ended::of), verdicts.ended(role));
@@ -135,7 +141,9 @@ impl World {
         })?;
         if ended.is_none() {
             let (has_failed, expected) = (view.error().is_some(), verdicts.failure(role).is_some());
-            ensure(has_failed == expected, Rule::Precedence, || format!("the {role:?} has {:?}", view.error()))?;
+            ensure(has_failed == expected, Rule::Precedence, || {
+                format!("the {role:?} has {:?}", view.error())
+            })?;
             let must_unwind = role == Role::Child && verdicts.is_told();
             ensure(view.must_unwind() == must_unwind, Rule::Precedence, || "told to end, or not".into())?;
         }
@@ -144,7 +152,13 @@ impl World {
         }
         let kept = u64::from(seat.taken) + view.unread() as u64 + view.dropped();
         ensure(kept == u64::from(seat.arrived), Rule::Kept, || {
-            format!("{} items came: {} taken, {} unread, {} dropped", seat.arrived, seat.taken, view.unread(), view.dropped())
+            format!(
+                "{} items came: {} taken, {} unread, {} dropped",
+                seat.arrived,
+                seat.taken,
+                view.unread(),
+                view.dropped()
+            )
         })?;
         if let (Some(Outcome::Returned(value)), Role::Parent) = (view.outcome(), role) {
             let expected = self.expected_result(at);
@@ -170,10 +184,12 @@ impl World {
             let parent = dialog.seat(Role::Parent);
             let child = dialog.seat(Role::Child);
             let link = &self.links[dialog.plan.link];
-            let is_asked = parent.frames.has(super::Once::Request) && link.ends.iter().all(|end| !end.is_closed);
-            let is_answered = child.frames.has(super::Once::RequestAnswered);
+            let is_asked = parent.frames.has(Once::Request) && link.ends.iter().all(|end| !end.is_closed);
+            let is_answered = child.frames.has(Once::RequestAnswered);
             let is_answered = is_answered || dialog.is_live(Role::Child);
-            ensure(!is_asked || is_answered, Rule::NoHang, || format!("dialog {at}: a request without answer"))?;
+            ensure(!is_asked || is_answered, Rule::NoHang, || {
+                format!("dialog {at}: a request without answer")
+            })?;
         }
         Ok(())
     }
@@ -193,9 +209,10 @@ impl World {
             }
             let child = dialog.seat(Role::Child);
             verbs += u32::from(dialog.plan.is_actor_cancel && child.may.unwind);
-            let steps = [super::Once::StartAck, super::Once::Started, super::Once::Final];
+            let steps = [Once::StartAck, Once::Started, Once::Final];
             let is_gone = dialog.verdicts.ended(Role::Child).is_some();
-            verbs += steps.into_iter().map(|step| u32::from(!is_gone && !child.frames.has(step))).sum::<u32>();
+            verbs +=
+                steps.into_iter().map(|step| u32::from(!is_gone && !child.frames.has(step))).sum::<u32>();
         }
         for link in &self.links {
             verbs += u32::from(link.cuts);

@@ -21,7 +21,9 @@ pub fn draw(world: &World) -> String {
     for line in world.log.iter().flatten() {
         let _ = match line {
             Line::Did(action) => writeln!(text, "{}", did(world, *action)),
-            Line::Sent(link, side, frame) => writeln!(text, "    {}", arrow(world, *link, *side, frame, "sends")),
+            Line::Sent(link, side, frame) => {
+                writeln!(text, "    {}", arrow(world, *link, *side, frame, "sends"))
+            }
             Line::Came(link, side, frame) => {
                 writeln!(text, "    {}", arrow(world, *link, 1 - side, frame, "arrives"))
             }

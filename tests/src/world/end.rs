@@ -209,7 +209,8 @@ impl End {
 
 impl Hash for End {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.digest, self.arrived, self.unwritten, self.hung, self.is_closed, self.is_closing, self.closes).hash(state);
+        (self.digest, self.arrived, self.unwritten, self.hung, self.is_closed, self.is_closing, self.closes)
+            .hash(state);
         for frame in &self.incoming {
             (frame.digest, frame.of, frame.sort).hash(state);
         }

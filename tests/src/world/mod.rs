@@ -404,7 +404,10 @@ impl World {
             }
             (Sort::RequestAnswered, Role::Parent) => {
                 if is_live {
-                    return Err(Broken::new(Rule::Answers, "a cancel request was answered before its dialog ended"));
+                    return Err(Broken::new(
+                        Rule::Answers,
+                        "a cancel request was answered before its dialog ended",
+                    ));
                 }
                 None
             }
@@ -487,7 +490,8 @@ impl World {
             Event::Dialog { id, event } => {
                 let mut dialogs = self.dialogs.iter_mut().filter(|dialog| dialog.plan.link == link);
                 let dialog = dialogs.find(|dialog| dialog.seat(dialog.role(side)).id == Some(*id));
-                let dialog = dialog.ok_or_else(|| Broken::new(Rule::OneEnd, format!("{event:?} of nobody")))?;
+                let dialog =
+                    dialog.ok_or_else(|| Broken::new(Rule::OneEnd, format!("{event:?} of nobody")))?;
                 let role = dialog.role(side);
                 let seat = dialog.seat_mut(role);
                 if seat.endings > 0 && *event != DialogEvent::CancelAcked {
