@@ -13,6 +13,7 @@ pub mod parallel;
 pub mod precedence;
 pub mod replay;
 pub mod script;
+pub mod simulate;
 pub mod tally;
 pub mod transcript;
 pub mod value;

@@ -360,10 +360,10 @@ impl Verdicts {
 
     /// The task is over: with a result, unless it was told to end. (D-41)
     pub fn finishes(&mut self) -> Final {
+        self.happened.add(Happening::Result);
         if self.told.is_some() {
             return self.unwinds();
         }
-        self.happened.add(Happening::Result);
         self.end(Role::Child, Ended::Returned);
         Final::Result
     }

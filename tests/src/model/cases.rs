@@ -183,12 +183,13 @@ pub const ALL: &[Case] = &[
     },
     Case {
         name: "generator",
-        about: "one generator, left early, overrun, cancelled from both sides, cut",
+        about: "one generator, left early, overrun, cancelled from both sides, cut and timed out",
         size: Size::Small,
         make: || {
-            let mut config = config();
+            let mut config = impatient();
             config.inbox_items = 1;
             let mut world = world(&[[0, 1]], &config);
+            world.has_deadlines = true;
             world.links[0].cuts = 1;
             let parent = May { take: 1, stop: true, ..PARENT };
             world.plan(plan(Kind::Generator, parent, May { send: 2, ..MOODY }));
@@ -331,6 +332,61 @@ pub const ALL: &[Case] = &[
             let parent = May { forged: 1, send: 1, stream: true, fail_in_body: true, ..NOTHING };
             let child = May { forged: 1, send: 1, stream: true, ..TASK };
             world.plan(plan(Kind::Context, parent, child));
+            world
+        },
+    },
+    Case {
+        name: "forged and cancelled",
+        about: "one context that gets a broken frame at either end and is cancelled from both sides",
+        size: Size::Large,
+        make: || {
+            let mut world = world(&[[0, 1]], &config());
+            let parent = May { forged: 1, fail_in_body: true, ..PARENT };
+            world.plan(plan(Kind::Context, parent, May { forged: 1, ..MOODY }));
+            world
+        },
+    },
+    Case {
+        name: "third party and overruns",
+        about: "a third actor cancels the child of a context that is overrun and gets broken frames",
+        size: Size::Large,
+        make: || {
+            let mut config = config();
+            config.inbox_items = 0;
+            let mut world = world(&[[0, 1], [2, 1]], &config);
+            let may = May { forged: 1, send: 1, stream: true, ..NOTHING };
+            world.plan(plan(Kind::Context, may, May { unwind: true, ..may }));
+            world.plan(actor_cancel(1, 0));
+            world
+        },
+    },
+    Case {
+        name: "actor cancel and faults",
+        about: "one function and an actor cancel on the same connection: broken frames, a cut, deadlines",
+        size: Size::Large,
+        make: || {
+            let mut world = world(&[[0, 1]], &impatient());
+            world.has_deadlines = true;
+            world.links[0].cuts = 1;
+            let parent = May { forged: 1, fail_in_body: true, ..NOTHING };
+            world.plan(plan(
+                Kind::Function,
+                parent,
+                May { forged: 1, finish: true, unwind: true, ..NOTHING },
+            ));
+            world.plan(actor_cancel(0, 0));
+            world
+        },
+    },
+    Case {
+        name: "two actor cancels",
+        about: "one function whose actor is cancelled by its parent and by a third actor",
+        size: Size::Small,
+        make: || {
+            let mut world = world(&[[0, 1], [2, 1]], &config());
+            world.plan(plan(Kind::Function, NOTHING, TASK));
+            world.plan(actor_cancel(0, 0));
+            world.plan(actor_cancel(1, 0));
             world
         },
     },

@@ -13,4 +13,4 @@ mod reach;
 pub use cases::Case;
 pub use explore::Found;
 pub use node::Node;
-pub use reach::Reach;
+pub use reach::{Reach, never, never_together};

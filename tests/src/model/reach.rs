@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use scipp_proto::Kind;
-use scipp_proto::phase::{Phase, Role};
+use scipp_proto::phase::{Half, Phase, Role, Signal};
+use scipp_proto::tables::Row;
 
 use crate::precedence::{Ended, Happening};
 use crate::tally::Tally;
@@ -50,6 +51,39 @@ impl Reach {
         add(&mut self.phases, &other.phases);
         add(&mut self.pairs, &other.pairs);
         add(&mut self.ends, &other.ends);
+    }
+}
+
+/// Why conforming cores never take a line of the phase table, if they do not.
+pub fn never(row: &Row) -> Option<&'static str> {
+    let is_started = matches!(row.phase, Phase::Started { .. });
+    Some(match (row.kind, row.signal, row.from) {
+        (_, Signal::Void, _) => "no core returns where it makes no sense",
+        (_, Signal::Error, Role::Parent) => "a parent sends no error but a notice (D-5)",
+        (_, Signal::Notice, _) if !is_started => "a notice answers an item, and none can have come",
+        (_, Signal::Notice, from) if has_stopped(row.phase, from) => {
+            "what comes after one's own Stop is crossed"
+        }
+        (_, Signal::Yield | Signal::Stop, from) if has_stopped(row.phase, from) => {
+            "nothing follows a Stop (D-8)"
+        }
+        (Kind::Context, Signal::Return, _) if is_started && !row.phase.is_stopped() => {
+            "Stop goes first (D-10)"
+        }
+        _ => return None,
+    })
+}
+
+/// Why two events never happen to one dialog, if they do not.
+pub fn never_together(pair: (Happening, Happening)) -> Option<&'static str> {
+    (pair == (Happening::Result, Happening::RemoteError)).then_some("a task ends once")
+}
+
+fn has_stopped(phase: Phase, role: Role) -> bool {
+    match (phase, role) {
+        (Phase::Started { parent, .. }, Role::Parent) => parent == Half::Stopped,
+        (Phase::Started { child, .. }, Role::Child) => child == Half::Stopped,
+        _ => false,
     }
 }
 

@@ -45,7 +45,8 @@ fn item(number: u32) -> scipp_proto::Payload {
 
 /// What an application may do.
 impl World {
-    pub(super) fn verbs(&self, at: usize, role: Role, mut may_do: impl FnMut(Verb)) {
+    /// Names each thing that the application at this end of a dialog may do now.
+    pub fn verbs(&self, at: usize, role: Role, mut may_do: impl FnMut(Verb)) {
         let dialog = &self.dialogs[at];
         let (plan, seat) = (&dialog.plan, dialog.seat(role));
         let end = self.end(plan.link, dialog.side(role));

@@ -21,7 +21,7 @@ pub use end::{End, Frame, Hung, Sort};
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use scipp_proto::phase::Role;
+use scipp_proto::phase::{Role, Signal};
 use scipp_proto::{Config, Deadline, DialogEvent, Event, Instant, RuntimeEndpoint, Target};
 
 use crate::precedence::{Actor, Ended, Final, Happening, Verdicts, Why};
@@ -259,6 +259,7 @@ impl World {
     ///
     /// The rule that does not hold.
     pub fn gone(&mut self, link: usize, side: usize, is_reset: bool) -> Result<(), Broken> {
+        self.count_all(link, side, Signal::Lost, |_| true);
         let end = self.end_mut(link, side);
         end.lose_incoming();
         let now = end.now;
@@ -290,6 +291,8 @@ impl World {
         if before.is_none_or(|(at, deadline)| at > now && deadline != Deadline::Event) {
             return Ok(());
         }
+        self.count_all(link, side, Signal::Unconfirmed, |seat| seat.gives_up_at.is_some_and(|at| at <= now));
+        let end = self.end_mut(link, side);
         end.conn().handle_timeout(now);
         if end.conn.poll_timeout() == before {
             return Err(Broken::new(Rule::Finite, format!("{before:?} was handled and is due")));
@@ -353,7 +356,8 @@ impl World {
         self.settle(link, side)
     }
 
-    fn forge(&mut self, at: usize, role: Role) {
+    /// Puts a broken frame on its way to this end of a dialog.
+    pub fn forge(&mut self, at: usize, role: Role) {
         let dialog = &mut self.dialogs[at];
         let (link, side) = (dialog.plan.link, dialog.side(role));
         let Some(cid) = &dialog.cid else { return };
@@ -368,6 +372,21 @@ impl World {
 
 /// What an end takes and reports.
 impl World {
+    /// Counts a move that no frame makes, for the live dialogs of one end that it concerns.
+    fn count_all(&mut self, link: usize, side: usize, signal: Signal, concerns: impl Fn(&Seat) -> bool) {
+        let Some(tally) = &mut self.tally else { return };
+        let conn = &self.links[link].ends[side].conn;
+        for dialog in self.dialogs.iter().filter(|dialog| dialog.plan.link == link) {
+            let role = dialog.role(side);
+            let seat = dialog.seat(role);
+            if let (Some(id), true, true) = (seat.id, dialog.is_live(role), concerns(seat)) {
+                if let Some(view) = conn.dialog(id) {
+                    tally.count(&view, signal);
+                }
+            }
+        }
+    }
+
     /// A frame is about to be taken: what it means, by the rules of precedence.
     fn taken(&mut self, link: usize, side: usize, frame: &Frame) -> Result<(), Broken> {
         let Some(dialog) = frame.of.map(|at| &mut self.dialogs[at]) else { return Ok(()) };
