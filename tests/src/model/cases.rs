@@ -258,11 +258,11 @@ pub const ALL: &[Case] = &[
     },
     Case {
         name: "actor cancel",
-        about: "two tasks and an actor cancel on the same connection, cancels from both sides",
+        about: "two tasks and an actor cancel on the same connection, one cancelled by its parent too",
         size: Size::Small,
         make: || {
             let mut world = world(&[[0, 1]], &config());
-            world.plan(plan(Kind::Context, PARENT, May { fail: false, ..MOODY }));
+            world.plan(plan(Kind::Context, PARENT, May { fail: false, ..TASK }));
             world.plan(plan(Kind::Function, NOTHING, May { finish: true, unwind: true, ..NOTHING }));
             world.plan(actor_cancel(0, 0));
             world

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use scipp_proto::phase::{CancelPhase, Phase, Role};
-use scipp_proto::{Call, Canceller, Failure, Kind, Kwargs, Outcome, SendError, Take};
+use scipp_proto::{
+    Call, Canceller, Failure, Kind, Kwargs, Outcome, RuntimeEndpoint, SendError, Take, Target,
+};
 
 use super::{Broken, Dialog, Once, Rule, World};
 use crate::precedence::{Ended, Happening, Why};
@@ -225,7 +227,11 @@ impl World {
     fn open(&mut self, at: usize) -> Result<(), Broken> {
         let dialog = &mut self.dialogs[at];
         let (link, side, kind) = (dialog.plan.link, dialog.plan.opener, dialog.plan.kind);
-        let call = Call { target: Self::target(&dialog.plan), kind, kwargs: Kwargs::EMPTY };
+        let target = match dialog.plan.is_actor_cancel {
+            true => Target::Runtime(RuntimeEndpoint::Cancel),
+            false => Target::function("demo", "f"),
+        };
+        let call = Call { target, kind, kwargs: Kwargs::EMPTY };
         let end = &mut self.links[link].ends[side];
         let now = end.now;
         let id = end.conn().open(now, &call).map_err(|e| refused(Verb::Open, e))?;
@@ -283,8 +289,7 @@ impl World {
                     }
                     let is_ours = number == plan.link;
                     let because = if is_ours { Happening::ActorCancel } else { Happening::ThirdCancel };
-                    let last = dialog.verdicts.tells(Why::Cancelled(requester), because);
-                    dialog.due = dialog.due.or(last);
+                    dialog.tell(Why::Cancelled(requester), because);
                 }
             }
         }

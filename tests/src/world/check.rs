@@ -1,7 +1,7 @@
 //! What holds after every step.
 
 use scipp_proto::phase::Role;
-use scipp_proto::{CloseReason, Failure, Outcome};
+use scipp_proto::{CloseReason, Config, Failure, Outcome, OverrunPolicy};
 
 use super::{End, Hung, Once, World};
 use crate::bound;
@@ -80,6 +80,15 @@ impl Broken {
     }
 }
 
+/// Unread items that a dialog may have.
+fn window(config: &Config) -> usize {
+    match config.overrun {
+        OverrunPolicy::Buffer(items) => items.max(config.inbox_items),
+        OverrunPolicy::Pause => config.inbox_items + config.pause_reserve,
+        _ => config.inbox_items,
+    }
+}
+
 fn ensure(holds: bool, rule: Rule, text: impl FnOnce() -> String) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(Broken::new(rule, text())) }
 }
@@ -150,6 +159,10 @@ impl World {
         if let Some(Failure::Violation(violation)) = view.error() {
             ensure(dialog.is_forged, Rule::Legal, || violation.to_string())?;
         }
+        let most = window(end.conn.config());
+        ensure(view.unread() <= most, Rule::Memory, || {
+            format!("{} unread are more than {most}", view.unread())
+        })?;
         let kept = u64::from(seat.taken) + view.unread() as u64 + view.dropped();
         ensure(kept == u64::from(seat.arrived), Rule::Kept, || {
             format!(

@@ -93,7 +93,6 @@ impl World {
         let role = dialog.role(side);
         if let (Sort::Error(why), Role::Child, None) = (sort, role, dialog.seat(role).id) {
             // Refused by the core itself, in place of everything else.
-            dialog.is_refused = true;
             dialog.due = Some(Final::Error(why));
         }
         let is_over = match role {

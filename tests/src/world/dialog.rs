@@ -133,8 +133,6 @@ pub struct Dialog {
     pub verdicts: Verdicts,
     /// The final frame that has to come next.
     pub due: Option<Final>,
-    /// The core refused it.
-    pub is_refused: bool,
     /// A frame was forged.
     pub is_forged: bool,
 }
@@ -162,7 +160,6 @@ impl Dialog {
             seats: [seat(plan.parent), seat(plan.child)],
             verdicts,
             due: None,
-            is_refused: false,
             is_forged: false,
         }
     }
@@ -199,10 +196,5 @@ impl Dialog {
     /// Whether this end exists and has not ended.
     pub fn is_live(&self, role: Role) -> bool {
         self.seat(role).id.is_some() && self.verdicts.ended(role).is_none()
-    }
-
-    /// Whether it was opened, and has ended wherever it is known.
-    pub fn is_over(&self) -> bool {
-        self.cid.is_some() && !self.is_live(Role::Parent) && !self.is_live(Role::Child)
     }
 }
