@@ -13,22 +13,30 @@ const HEAD: &str = "\
 
 Written by `cargo run --release --manifest-path tests/model/Cargo.toml -- --bless`; without `--bless` the command fails
 when something else is found. Every state that any order of verbs, arriving frames, cuts and deadlines leads to is
-visited once, and all rules of `tests/src/world/check.rs` hold in each. States are told apart by `Connection::hash_state`
-of every core, the frames between them, and what the applications may still do.
+visited once, and all rules of `tests/src/world/check.rs` hold in each. A state *of the cores* is `Connection::hash_state`
+of every core and the frames between them; a state is that with what has happened to each dialog and what its
+applications may still do.
 ";
 
 /// The page.
 pub fn write(found: &[(&Case, Found)]) -> String {
     let mut text = String::from(HEAD);
     let mut reach = Reach::default();
-    let mut total = 0;
-    text.push_str("\n## Cases\n\n| case | what goes on | states | steps |\n|---|---|---|---|\n");
+    let mut total = [0, 0];
+    text.push_str(
+        "\n## Cases\n\n| case | what goes on | states | of the cores | steps |\n|---|---|---|---|---|\n",
+    );
     for (case, one) in found.iter().filter(|(case, _)| case.size != Size::Stuck) {
-        let _ = writeln!(text, "| {} | {} | {} | {} |", case.name, case.about, one.states, one.steps);
-        total += one.states;
+        let of_cores = one.reach.cores.len();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {of_cores} | {} |",
+            case.name, case.about, one.states, one.steps
+        );
+        total = [total[0] + one.states, total[1] + of_cores];
         reach.merge(&one.reach);
     }
-    let _ = writeln!(text, "| all | | {total} | |");
+    let _ = writeln!(text, "| all | | {} | {} | |", total[0], total[1]);
     stuck(&mut text, found);
     phases(&mut text, &reach);
     ends(&mut text, &reach);

@@ -145,6 +145,19 @@ pub const ALL: &[Case] = &[
         },
     },
     Case {
+        name: "two streams",
+        about: "two contexts at once that stream both ways at a window of 2, one cancelled from both sides",
+        size: Size::Large,
+        make: || {
+            let mut world = world(&[[0, 1]], &config());
+            let child = May { send: 1, stream: true, cancel: true, unwind: true, ..NOTHING };
+            world.plan(plan(Kind::Context, May { send: 1, stream: true, ..PARENT }, child));
+            let parent = May { send: 1, stream: true, ..NOTHING };
+            world.plan(plan(Kind::Context, parent, May { send: 1, stream: true, finish: true, ..NOTHING }));
+            world
+        },
+    },
+    Case {
         name: "both ways",
         about: "each actor is parent of one context and child of another, cancels everywhere",
         size: Size::Large,
@@ -380,11 +393,11 @@ pub const ALL: &[Case] = &[
     },
     Case {
         name: "two actor cancels",
-        about: "one function whose actor is cancelled by its parent and by a third actor",
+        about: "one function that cancels itself and whose actor is cancelled by its parent and by a third actor",
         size: Size::Small,
         make: || {
             let mut world = world(&[[0, 1], [2, 1]], &config());
-            world.plan(plan(Kind::Function, NOTHING, TASK));
+            world.plan(plan(Kind::Function, NOTHING, MOODY));
             world.plan(actor_cancel(0, 0));
             world.plan(actor_cancel(1, 0));
             world

@@ -1,6 +1,9 @@
 //! What a search has reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::BuildHasher;
+
+use foldhash::quality::FixedState;
 
 use scipp_proto::Kind;
 use scipp_proto::phase::{Half, Phase, Role, Signal};
@@ -13,6 +16,8 @@ use crate::world::World;
 /// Counts of what was reached.
 #[derive(Debug, Clone, Default)]
 pub struct Reach {
+    /// Different states of the cores and of what is between them, whatever their applications may still do.
+    pub cores: HashSet<u64>,
     /// Steps, by the line of the phase table that the arriving frame took.
     pub tally: Tally,
     /// States, by kind of a dialog in them and its phases at parent and child.
@@ -26,6 +31,7 @@ pub struct Reach {
 impl Reach {
     /// Counts a state.
     pub fn visit(&mut self, world: &World) {
+        self.cores.insert(FixedState::default().hash_one(&world.links));
         for dialog in &world.dialogs {
             let phase = |role| {
                 let conn = &world.end(dialog.plan.link, dialog.side(role)).conn;
@@ -45,7 +51,7 @@ impl Reach {
         }
     }
 
-    /// Adds what another search has reached.
+    /// Adds what another search has reached; states of different worlds are not the same.
     pub fn merge(&mut self, other: &Self) {
         self.tally.merge(&other.tally);
         add(&mut self.phases, &other.phases);
