@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         counts.merge(&piece);
         failed += failures.len();
         for failure in failures.iter().take(3) {
-            let Failure { seed, broken, .. } = &**failure;
+            let Failure { seed, broken, .. } = failure;
             println!("seed {seed}: {broken}");
             if let Err(drawn) = run(*seed, true) {
                 println!("{}", drawn.diagram);
@@ -55,13 +55,13 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn piece_of(seeds: std::ops::Range<u64>, is_drawn: bool) -> (Counts, Vec<Box<Failure>>) {
+fn piece_of(seeds: std::ops::Range<u64>, is_drawn: bool) -> (Counts, Vec<Failure>) {
     let mut counts = Counts::default();
     let mut failures = Vec::new();
     for seed in seeds {
         match run(seed, is_drawn) {
             Ok(one) => counts.merge(&one),
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push(*failure),
         }
     }
     (counts, failures)

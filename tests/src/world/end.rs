@@ -220,10 +220,7 @@ impl Hash for End {
 /// The dialog that a request to cancel one names.
 pub(super) fn cancel_target(start: &Start<'_>) -> Option<String> {
     let value: Payload = start.kwargs.value("cid")?;
-    let text = match &value.as_bytes()[..] {
-        [0xa0..=0xbf, text @ ..] | [0xd9, _, text @ ..] => text,
-        _ => return None,
-    };
+    let ([0xa0..=0xbf, text @ ..] | [0xd9, _, text @ ..]) = &value.as_bytes()[..] else { return None };
     (start.ns == "self" && start.func == "_cancel_task").then(|| String::from_utf8_lossy(text).into_owned())
 }
 
