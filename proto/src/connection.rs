@@ -72,6 +72,8 @@ pub struct Connection {
     /// Dialogs of either role that have not ended; of these, tasks that run here.
     pub(crate) running: usize,
     pub(crate) running_tasks: usize,
+    /// Of the running ones, those the application cannot see: let go of, or cancel requests.
+    pub(crate) unseen: usize,
     /// Unreleased actor cancels of the peer.
     pub(crate) actor_cancels: usize,
     /// Acknowledged actor cancels, to be answered once the other tasks have ended.
@@ -172,6 +174,7 @@ impl Connection {
             live_own: 0,
             running: 0,
             running_tasks: 0,
+            unseen: 0,
             actor_cancels: 0,
             acknowledged: Vec::new(),
             pausing: Vec::new(),
@@ -222,6 +225,12 @@ impl Connection {
     /// Bytes queued or handed out, but not reported written.
     pub fn unwritten(&self) -> usize {
         self.outbox.unwritten()
+    }
+
+    /// Whether anything is under way that the application let go of: output not yet written, dialogs that
+    /// were released and have not ended, cancel requests that were not answered.
+    pub fn has_unfinished(&self) -> bool {
+        !self.is_closed() && (self.unseen > 0 || self.unwritten() > 0)
     }
 
     /// Whether the connection is over. What is queued may still be written.

@@ -111,6 +111,7 @@ impl Connection {
             self.answer_actor_cancels();
         }
         if is_released || is_hidden {
+            self.unseen = self.unseen.saturating_sub(1);
             self.forget(id);
         }
         self.finish_closing();
@@ -212,6 +213,7 @@ impl Connection {
         if self.table.insert(Box::new(request)).is_some() {
             self.live_own = self.live_own.saturating_add(1);
             self.running = self.running.saturating_add(1);
+            self.unseen = self.unseen.saturating_add(1);
         }
     }
 

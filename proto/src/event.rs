@@ -114,6 +114,19 @@ impl Target {
     }
 }
 
+impl From<(&str, &str)> for Target {
+    /// Module path and bare name.
+    fn from((ns, func): (&str, &str)) -> Self {
+        Self::function(ns, func)
+    }
+}
+
+impl From<RuntimeEndpoint> for Target {
+    fn from(endpoint: RuntimeEndpoint) -> Self {
+        Self::Runtime(endpoint)
+    }
+}
+
 /// The methods of an actor runtime: a closed table of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RuntimeEndpoint {

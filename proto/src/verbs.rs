@@ -152,6 +152,7 @@ impl Connection {
         self.advance_clock(now);
         let Some(dialog) = self.table.get_mut(id).filter(|dialog| dialog.is_visible()) else { return };
         dialog.is_released = true;
+        self.unseen = self.unseen.saturating_add(usize::from(!dialog.is_ended()));
         let (dropped, bytes) = dialog.inbox.clear();
         dialog.dropped = dialog.dropped.saturating_add(dropped as u64);
         dialog.first = None;

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use scipp_common::{Error, Handle, convert};
 use scipp_proto::Uid;
 use scipp_proto::phase::State;
 
-use crate::convert;
 use crate::dialog::Dialog;
-use crate::error::Error;
 use crate::link::Urgency;
 use crate::portal::Portal;
 use crate::stream::MsgStream;
@@ -40,8 +39,7 @@ impl ChildContext {
     /// [`Error::Conversion`]; the task shall end; or it is called twice.
     pub fn started<T: Serialize + ?Sized>(&self, first: &T) -> Result<(), Error> {
         let first = convert::payload(first)?;
-        self.check()?;
-        Ok(self.dialog.act(|conn, id| conn.started(id, first))?)
+        self.dialog.act(|end, conn| end.started(conn, first))
     }
 
     /// Opens the child's end of the stream, once, after [`started`](Self::started).
@@ -50,7 +48,6 @@ impl ChildContext {
     ///
     /// The task shall end, or it is too early or the second time.
     pub fn open_stream(&self) -> Result<MsgStream<'_>, Error> {
-        self.check()?;
         MsgStream::open(&self.dialog)
     }
 
@@ -60,7 +57,7 @@ impl ChildContext {
     ///
     /// What a blocking call would give.
     pub fn check(&self) -> Result<(), Error> {
-        check(&self.dialog)
+        self.dialog.check()
     }
 
     /// Asks this very task to end, in our own name. Its next blocking call fails.
@@ -69,7 +66,7 @@ impl ChildContext {
     ///
     /// The dialog has ended.
     pub fn cancel(&self) -> Result<(), Error> {
-        Ok(self.dialog.disturb(|conn, now, id| conn.cancel(now, id))?)
+        self.dialog.cancel()
     }
 
     /// Who asked the task to end, as far as known.
@@ -130,16 +127,11 @@ impl Yielder {
     ///
     /// What a blocking call would give.
     pub fn check(&self) -> Result<(), Error> {
-        check(&self.dialog)
+        self.dialog.check()
     }
 
     /// Limits how long each blocking call on this dialog may take.
     pub fn set_timeout(&self, timeout: Option<Duration>) {
         self.dialog.patience.set(timeout);
     }
-}
-
-fn check(dialog: &Dialog) -> Result<(), Error> {
-    let state = dialog.link.lock();
-    dialog.told_to_end(&state.conn).map_or(Ok(()), Err)
 }

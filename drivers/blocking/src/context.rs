@@ -6,39 +6,12 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use scipp_common::{Ending, Error, convert, ended};
+use scipp_proto::Uid;
 use scipp_proto::phase::State;
-use scipp_proto::{Outcome, Payload, Uid};
 
-use crate::convert;
-use crate::dialog::{Dialog, into_error};
-use crate::error::Error;
+use crate::dialog::Dialog;
 use crate::stream::MsgStream;
-
-/// How a context ended without failing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Ending {
-    /// The remote task returned this.
-    Returned(Payload),
-    /// It ended because we cancelled it.
-    Cancelled {
-        /// Whether the remote task said so itself.
-        confirmed: bool,
-    },
-}
-
-impl Ending {
-    /// The result, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Cancelled`], or [`Error::Conversion`] if it is not an `R`.
-    pub fn returned<R: DeserializeOwned>(&self) -> Result<R, Error> {
-        match self {
-            Self::Returned(value) => Ok(convert::value(value)?),
-            Self::Cancelled { .. } => Err(Error::Cancelled { by: None }),
-        }
-    }
-}
 
 /// The parent's end of a context: a task that runs at the peer.
 ///
@@ -75,7 +48,7 @@ impl Context {
     ///
     /// The dialog is gone.
     pub fn cancel(&self) -> Result<(), Error> {
-        Ok(self.dialog.disturb(|conn, now, id| conn.cancel(now, id))?)
+        self.dialog.cancel()
     }
 
     /// Waits until the remote task has ended.
@@ -84,11 +57,7 @@ impl Context {
     ///
     /// How it failed.
     pub fn wait(&self) -> Result<Ending, Error> {
-        match self.dialog.outcome()? {
-            Outcome::Returned(Some(value)) => Ok(Ending::Returned(value)),
-            Outcome::Cancelled { confirmed, .. } => Ok(Ending::Cancelled { confirmed }),
-            outcome => Err(into_error(outcome)),
-        }
+        ended(self.dialog.outcome()?)
     }
 
     /// The dialog's id on the wire.
@@ -164,7 +133,7 @@ impl<T> Items<T> {
     ///
     /// The dialog is gone.
     pub fn cancel(&self) -> Result<(), Error> {
-        Ok(self.dialog.disturb(|conn, now, id| conn.cancel(now, id))?)
+        self.dialog.cancel()
     }
 
     /// Limits how long each step may take.

@@ -9,23 +9,18 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::thread;
-use std::time::Duration;
 
-use scipp_proto::{CloseReason, DialogId, Report, Request};
+use scipp_common::{FAREWELL, now};
+use scipp_proto::{CloseReason, DialogId, Request};
 
-use crate::clock::now;
 use crate::link::{Link, Urgency};
 use crate::socket::{Interest, LINGER, park};
 use crate::state::{Held, Leader, State};
 
 /// Idle threads that a connection keeps for the next burst.
 const SPARE: usize = 2;
-
-/// How long the peer may take to notice that we are done, before its last bytes are given up.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Something for a crew thread to do.
 #[derive(Debug)]
@@ -105,12 +100,8 @@ impl Link {
         state.crew.idle -= 1;
         drop(state);
         match job {
-            Job::Serve { id, .. } if !relieved => self.turn_away(id, "no thread can be had for this task"),
-            Job::Serve { id, request } => {
-                if self.actor.run_task(|| self.serve(id, *request)).is_none() {
-                    self.turn_away(id, "this actor runs as many tasks as it may");
-                }
-            }
+            Job::Serve { id, .. } if !relieved => self.turn_away(id),
+            Job::Serve { id, request } => self.serve(id, &request),
             Job::CancelActor { id } => self.cancel_actor(id),
         }
         let mut state = self.lock();
@@ -125,15 +116,6 @@ impl Link {
         }
         self.keep_watched(state);
         true
-    }
-
-    fn turn_away(&self, id: DialogId, why: &str) {
-        let report = Report::new("RuntimeError", why);
-        self.act(Urgency::Soon, |conn, now| {
-            // If it is over already nobody waits for the answer.
-            let _over = conn.refuse(id, report);
-            conn.release(now, id);
-        });
     }
 
     /// Waits for something to do.
@@ -207,7 +189,7 @@ impl Link {
             self.bid_farewell();
         }
         self.socket.shutdown(Shutdown::Both);
-        self.actor.forget(self);
+        self.depart_for_good();
     }
 
     /// Finishes the frame that was begun, since half of one kills a Python peer. What still comes is
@@ -248,15 +230,6 @@ impl Link {
                 }
             }
         }
-    }
-
-    /// Runs user code; a panic is a text.
-    pub(crate) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-        catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
-            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            format!("the task panicked: {}", text.as_deref().unwrap_or("no text"))
-        })
     }
 }
 

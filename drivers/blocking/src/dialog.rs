@@ -1,18 +1,14 @@
-//! One end of one dialog: what parents' and children's handles have in common.
+//! A handle's hold on one end of one dialog, and how a thread waits on it.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
-use scipp_proto::phase::Role;
-use scipp_proto::{
-    Call, CloseReason, Connection, DialogId, DialogRef, Instant, Misuse, Outcome, Payload, RemoteError,
-    Report, SendError, Take,
-};
+use scipp_common::{End, Error, Handle, now};
+use scipp_proto::{Call, Connection, DialogRef, Instant, Outcome, Payload};
 
-use crate::clock::now;
-use crate::error::{Error, TaskError};
 use crate::link::{Link, Unmet, Urgency};
 use crate::state::{Seat, State};
 
@@ -44,51 +40,46 @@ impl Patience {
 /// One end of one dialog. Its record in the core lives as long as this.
 pub(crate) struct Dialog {
     pub(crate) link: Arc<Link>,
-    pub(crate) id: DialogId,
     pub(crate) patience: Patience,
+    end: End,
     seat: Arc<Seat>,
-    role: Role,
 }
 
 impl Dialog {
     /// Opens a dialog.
     pub(crate) fn open(link: &Arc<Link>, call: &Call, timeout: Option<Duration>) -> Result<Self, Error> {
-        let seat = Arc::<Seat>::default();
-        let mut state = link.lock();
-        let opened = state.conn.open(now(), call);
-        if let Ok(id) = opened {
-            state.seats.insert(id, Arc::clone(&seat));
-        }
         // It is written when the caller waits for the answer, which is now.
-        link.depart(state, Urgency::Soon);
-        let id = opened?;
-        let patience = Patience::default();
-        patience.set(timeout);
-        link.hold();
-        Ok(Self { link: Arc::clone(link), id, patience, seat, role: Role::Parent })
+        let dialog = Self::new(link, link.act(Urgency::Soon, |conn| End::open(conn, call))?);
+        dialog.patience.set(timeout);
+        Ok(dialog)
     }
 
-    /// Takes charge of a dialog that the peer opened.
-    pub(crate) fn opened(link: &Arc<Link>, id: DialogId) -> Self {
+    /// Takes charge of a dialog.
+    pub(crate) fn new(link: &Arc<Link>, end: End) -> Self {
         let seat = Arc::<Seat>::default();
-        link.lock().seats.insert(id, Arc::clone(&seat));
+        link.lock().seats.insert(end.id, Arc::clone(&seat));
         link.hold();
-        Self { link: Arc::clone(link), id, patience: Patience::default(), seat, role: Role::Child }
+        Self { link: Arc::clone(link), patience: Patience::default(), end, seat }
     }
 
     /// Looks at the dialog.
     pub(crate) fn look<T>(&self, look: impl FnOnce(DialogRef<'_>) -> T) -> Option<T> {
-        self.link.lock().conn.dialog(self.id).map(look)
-    }
-
-    /// A verb that never blocks.
-    pub(crate) fn act<T>(&self, verb: impl FnOnce(&mut Connection, DialogId) -> T) -> T {
-        self.link.act(Urgency::Soon, |conn, _| verb(conn, self.id))
+        self.link.lock().conn.dialog(self.end.id).map(look)
     }
 
     /// A verb that others who wait on this dialog have to know of.
-    pub(crate) fn disturb<T>(&self, verb: impl FnOnce(&mut Connection, Instant, DialogId) -> T) -> T {
-        self.link.disturb(&self.seat, |conn, now| verb(conn, now, self.id))
+    pub(crate) fn disturb<T>(&self, verb: impl FnOnce(End, &mut Connection) -> T) -> T {
+        self.link.disturb(&self.seat, |conn| verb(self.end, conn))
+    }
+
+    /// Asks the task to end.
+    pub(crate) fn cancel(&self) -> Result<(), Error> {
+        self.disturb(End::cancel)
+    }
+
+    /// Child: whether the task shall end.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.end.check(&self.link.lock().conn)
     }
 
     /// Blocks until `ready` says something, until `deadline` at most.
@@ -96,8 +87,9 @@ impl Dialog {
         &self,
         deadline: Option<Instant>,
         urgency: Urgency,
-        ready: impl FnMut(&mut State) -> Option<Result<T, Error>>,
+        mut ready: impl FnMut(End, &mut State) -> Poll<Result<T, Error>>,
     ) -> Result<T, Error> {
+        let ready = |state: &mut State| ready(self.end, state);
         self.link.wait(&self.seat, deadline, urgency, ready).unwrap_or_else(|unmet| {
             Err(match unmet {
                 Unmet::TimedOut => Error::TimedOut,
@@ -108,48 +100,23 @@ impl Dialog {
 
     /// The next item of the stream.
     pub(crate) fn take(&self) -> Result<Option<Payload>, Error> {
-        self.wait(self.patience.deadline(), Urgency::Soon, |state| {
-            let told = self.told_to_end(&state.conn);
-            match (state.conn.take(self.id), told) {
-                // What came before the connection was lost is received before the news of it.
-                (Ok(Take::Item(item)), _) => Some(Ok(Some(item))),
-                (_, Some(error)) => Some(Err(error)),
-                (Ok(Take::Pending), None) => None,
-                (Ok(Take::End), None) => Some(Ok(None)),
-                (Ok(Take::Failed), None) => Some(Err(why(&state.conn, self.id))),
-                (Err(misuse), None) => Some(Err(misuse.into())),
-            }
-        })
+        self.wait(self.patience.deadline(), Urgency::Soon, |end, state| end.take(&mut state.conn))
     }
 
     /// Sends an item of the stream, as soon as there is room for it.
     pub(crate) fn send(&self, item: &Payload, urgency: Urgency) -> Result<(), Error> {
-        self.wait(self.patience.deadline(), urgency, |state| {
-            if let Some(error) = self.told_to_end(&state.conn) {
-                return Some(Err(error));
+        self.wait(self.patience.deadline(), urgency, |end, state| {
+            let sent = end.send(&mut state.conn, item);
+            if sent.is_pending() {
+                state.await_room(&self.seat);
             }
-            match state.conn.send(self.id, item.clone()) {
-                Ok(()) => Some(Ok(())),
-                Err(SendError::Full) => {
-                    state.await_room(&self.seat);
-                    None
-                }
-                Err(SendError::Failed) => Some(Err(why(&state.conn, self.id))),
-                Err(SendError::Misuse(misuse)) => Some(Err(misuse.into())),
-                Err(_) => Some(Err(match state.conn.dialog(self.id).and_then(|dialog| dialog.outcome()) {
-                    None | Some(Outcome::Returned(_)) => Error::StreamEnded,
-                    Some(_) => why(&state.conn, self.id),
-                })),
-            }
+            sent
         })
     }
 
     /// Parent: the first value of a context.
     pub(crate) fn first(&self) -> Result<Payload, Error> {
-        self.wait(self.patience.deadline(), Urgency::Soon, |state| match state.conn.take_first(self.id) {
-            Some(first) => Some(Ok(first)),
-            None => has_failed(&state.conn, self.id).then(|| Err(why(&state.conn, self.id))),
-        })
+        self.wait(self.patience.deadline(), Urgency::Soon, |end, state| end.first(&mut state.conn))
     }
 
     /// Parent: how the dialog ended.
@@ -163,92 +130,21 @@ impl Dialog {
     }
 
     fn outcome_by(&self, deadline: Option<Instant>) -> Result<Outcome, Error> {
-        self.wait(deadline, Urgency::Soon, |state| match state.conn.dialog(self.id) {
-            Some(dialog) => dialog.outcome().cloned().map(Ok),
-            None => Some(Err(Misuse::UnknownDialog.into())),
-        })
-    }
-
-    /// Child: whether the task was told to end, as the error that its blocking calls give from then on.
-    pub(crate) fn told_to_end(&self, conn: &Connection) -> Option<Error> {
-        if self.role == Role::Parent {
-            return None;
-        }
-        let dialog = conn.dialog(self.id)?;
-        (dialog.must_unwind() || dialog.is_ended()).then(|| why(conn, self.id))
-    }
-
-    /// Child: the task is over.
-    pub(crate) fn conclude(&self, result: Result<Payload, TaskError>) {
-        self.link.act(Urgency::Soon, |conn, _| {
-            let concluded = match result {
-                Ok(value) => conn.finish(self.id, value),
-                Err(TaskError::Call(error)) if self.is_end_of_this(conn, &error) => conn.unwound(self.id),
-                Err(TaskError::Call(Error::Remote(error))) => conn.relay(self.id, &error),
-                Err(error) => conn.fail(self.id, error.into_report()),
-            };
-            match concluded {
-                // Lost with its connection, or refused because it was cancelled before it began.
-                Ok(()) | Err(Misuse::Ended(_) | Misuse::UnknownDialog) => {}
-                Err(misuse) => {
-                    let report = Report::new("RuntimeError", format!("the task ended wrongly: {misuse}"));
-                    // Nothing can be said that the rules forbid; letting go of the dialog ends it.
-                    let _let_go = conn.fail(self.id, report);
-                }
-            }
-        });
-    }
-
-    /// Whether `error` is how this very dialog's calls report that the task was told to end.
-    fn is_end_of_this(&self, conn: &Connection, error: &Error) -> bool {
-        match (self.told_to_end(conn), error) {
-            (Some(Error::Remote(ours)), Error::Remote(theirs)) => same(&ours, theirs),
-            (Some(ours), theirs) => ours == *theirs,
-            (None, _) => false,
-        }
+        self.wait(deadline, Urgency::Soon, |end, state| end.outcome(&state.conn))
     }
 }
 
-fn same(ours: &Arc<RemoteError>, theirs: &Arc<RemoteError>) -> bool {
-    Arc::ptr_eq(ours, theirs)
-}
-
-/// Whether the dialog has no first value to come.
-fn has_failed(conn: &Connection, id: DialogId) -> bool {
-    conn.dialog(id).is_none_or(|dialog| dialog.error().is_some() || dialog.outcome().is_some())
-}
-
-/// Why a dialog is of no more use.
-fn why(conn: &Connection, id: DialogId) -> Error {
-    let Some(dialog) = conn.dialog(id) else { return Misuse::UnknownDialog.into() };
-    if let Some(failure) = dialog.error() {
-        return failure.clone().into();
-    }
-    match dialog.outcome() {
-        Some(Outcome::Failed(failure)) => failure.clone().into(),
-        Some(Outcome::Disconnected(reason)) => Error::Disconnected(reason.clone()),
-        Some(Outcome::Returned(_)) => Error::StreamEnded,
-        _ => Error::Cancelled { by: dialog.canceller().cloned() },
-    }
-}
-
-/// The error that an outcome without result stands for.
-pub(crate) fn into_error(outcome: Outcome) -> Error {
-    match outcome {
-        Outcome::Failed(failure) => failure.into(),
-        Outcome::Disconnected(reason) => Error::Disconnected(reason),
-        Outcome::Cancelled { error, .. } => {
-            Error::Cancelled { by: error.and_then(|error| error.canceller().cloned()) }
-        }
-        _ => Error::Disconnected(CloseReason::Local),
+impl Handle for Dialog {
+    fn act<R>(&self, verb: impl FnOnce(End, &mut Connection) -> R) -> R {
+        self.link.act(Urgency::Soon, |conn| verb(self.end, conn))
     }
 }
 
 impl Drop for Dialog {
     fn drop(&mut self) {
         let mut state = self.link.lock();
-        state.forget_seat(self.id);
-        state.conn.release(now(), self.id);
+        state.forget_seat(self.end.id);
+        state.conn.release(now(), self.end.id);
         self.link.depart(state, Urgency::Soon);
         self.link.let_go();
     }
@@ -256,6 +152,6 @@ impl Drop for Dialog {
 
 impl fmt::Debug for Dialog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dialog").field("id", &self.id).field("role", &self.role).finish_non_exhaustive()
+        f.debug_struct("Dialog").field("end", &self.end).finish_non_exhaustive()
     }
 }

@@ -1,162 +1,80 @@
-//! What an actor does for its peers.
+//! Answering what the peer asks for.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_proto::{DialogId, Kind, Kwargs, Payload, Report, Request, RuntimeEndpoint, Target};
+use scipp_common::{Conclusion, End, Handle, TaskError, conclusion, guarded};
+use scipp_proto::{DialogId, Kind, Report, Request};
 
 use crate::child::{ChildContext, Yielder};
-use crate::convert;
 use crate::dialog::Dialog;
-use crate::error::{Error, TaskError};
 use crate::link::Link;
 
-/// Where a function lives: module path and bare name.
-pub type Path<'a> = (&'a str, &'a str);
+/// A body with its arguments, ready to run.
+pub(crate) type Task = Box<dyn FnOnce() -> Conclusion>;
 
-/// One function, generator or context with its types erased.
-type Body = Box<dyn Fn(Task, &Kwargs) + Send + Sync>;
+pub(crate) type Endpoint = scipp_common::Endpoint<Arc<Dialog>, Task>;
+pub(crate) type Endpoints = scipp_common::Endpoints<Arc<Dialog>, Task>;
 
-/// Everything an actor does for its peers.
-#[derive(Default)]
-pub(crate) struct Endpoints {
-    modules: HashMap<String, HashMap<String, Body>>,
-    runtime: HashMap<RuntimeEndpoint, Body>,
-}
-
-impl Endpoints {
-    pub(crate) fn add(&mut self, (ns, func): Path<'_>, body: Body) {
-        self.modules.entry(ns.to_owned()).or_default().insert(func.to_owned(), body);
-    }
-
-    pub(crate) fn answer(&mut self, endpoint: RuntimeEndpoint, body: Body) {
-        self.runtime.insert(endpoint, body);
-    }
-
-    fn run(&self, task: Task, request: &Request) {
-        match &request.target {
-            Target::Function { ns, func } => match self.modules.get(ns).map(|module| module.get(func)) {
-                Some(Some(body)) => body(task, &request.kwargs),
-                Some(None) => {
-                    task.refuse("AttributeError", format!("module {ns:?} has no function {func:?}"))
-                }
-                None => {
-                    task.refuse("ModuleNotExposed", format!("module {ns:?} is not exposed by this actor"))
-                }
-            },
-            Target::Runtime(endpoint) => match self.runtime.get(endpoint) {
-                Some(body) => body(task, &request.kwargs),
-                None => {
-                    let name = endpoint.name();
-                    task.refuse(
-                        "RuntimeError",
-                        format!("this actor does not answer the runtime request {name:?}"),
-                    );
-                }
-            },
-        }
-    }
-}
-
-impl fmt::Debug for Endpoints {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.modules.iter().map(|(ns, module)| (ns, module.keys()))).finish()
-    }
-}
-
-/// A requested task, until it is over.
-#[derive(Clone)]
-pub(crate) struct Task(Arc<Dialog>);
-
-impl Task {
-    /// Lets it run, unless it was cancelled already.
-    fn accept(&self, kind: Kind) -> bool {
-        self.0.act(|conn, id| conn.accept(id, kind)).is_ok()
-    }
-
-    fn refuse(&self, type_name: &str, text: String) {
-        let report = Report::new(type_name, text);
-        // Cancelled before it began: the peer has its answer.
-        let _cancelled = self.0.act(|conn, id| conn.refuse(id, report));
-    }
-
-    /// The arguments as the closure's type; refuses the request if they are not.
-    fn arguments<A: DeserializeOwned>(&self, kwargs: &Kwargs) -> Option<A> {
-        match Link::guarded(|| convert::arguments(kwargs)) {
-            Ok(Ok(args)) => return Some(args),
-            Ok(Err(error)) => self.refuse("TypeError", format!("arguments: {error}")),
-            Err(panic) => self.refuse("RuntimeError", panic),
-        }
-        None
-    }
-
-    fn conclude(&self, result: Result<Payload, TaskError>) {
-        self.0.conclude(result);
-    }
-
-    /// Runs user code and reports how it ended.
-    fn run<R: Serialize, E: Into<TaskError>>(&self, body: impl FnOnce() -> Result<R, E>) {
-        let result = Link::guarded(|| match body() {
-            Ok(value) => convert::payload(&value).map_err(|error| TaskError::Call(Error::Conversion(error))),
-            Err(error) => Err(error.into()),
-        });
-        self.conclude(result.unwrap_or_else(|panic| Err(TaskError::new("RuntimeError", panic))));
-    }
-}
-
-pub(crate) fn function<A, R, E>(f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static) -> Body
+pub(crate) fn function<A, R, E>(f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static) -> Endpoint
 where
-    A: DeserializeOwned,
+    A: DeserializeOwned + 'static,
     R: Serialize,
     E: Into<TaskError>,
 {
-    Box::new(move |task, kwargs| {
-        let Some(args) = task.arguments(kwargs) else { return };
-        if task.accept(Kind::Function) {
-            task.run(|| f(args));
-        }
+    let f = Arc::new(f);
+    Endpoint::new(Kind::Function, move |_, args| {
+        let f = Arc::clone(&f);
+        Box::new(move || conclusion(f(args)))
     })
 }
 
-pub(crate) fn generator<A, E>(f: impl Fn(A, Yielder) -> Result<(), E> + Send + Sync + 'static) -> Body
+pub(crate) fn generator<A, E>(f: impl Fn(A, Yielder) -> Result<(), E> + Send + Sync + 'static) -> Endpoint
 where
-    A: DeserializeOwned,
+    A: DeserializeOwned + 'static,
     E: Into<TaskError>,
 {
-    Box::new(move |task, kwargs| {
-        let Some(args) = task.arguments(kwargs) else { return };
-        if task.accept(Kind::Generator) {
-            task.run(|| f(args, Yielder::new(Arc::clone(&task.0))));
-        }
+    let f = Arc::new(f);
+    Endpoint::new(Kind::Generator, move |dialog, args| {
+        let f = Arc::clone(&f);
+        Box::new(move || conclusion(f(args, Yielder::new(dialog))))
     })
 }
 
-pub(crate) fn context<A, R, E>(f: impl Fn(ChildContext, A) -> Result<R, E> + Send + Sync + 'static) -> Body
+pub(crate) fn context<A, R, E>(
+    f: impl Fn(ChildContext, A) -> Result<R, E> + Send + Sync + 'static,
+) -> Endpoint
 where
-    A: DeserializeOwned,
+    A: DeserializeOwned + 'static,
     R: Serialize,
     E: Into<TaskError>,
 {
-    Box::new(move |task, kwargs| {
-        let Some(args) = task.arguments(kwargs) else { return };
-        if task.accept(Kind::Context) {
-            task.run(|| f(ChildContext::new(Arc::clone(&task.0)), args));
-        }
+    let f = Arc::new(f);
+    Endpoint::new(Kind::Context, move |dialog, args| {
+        let f = Arc::clone(&f);
+        Box::new(move || conclusion(f(ChildContext::new(dialog), args)))
     })
 }
 
 impl Link {
     /// Answers a request of the peer, from beginning to end.
-    pub(crate) fn serve(self: &Arc<Self>, id: DialogId, request: Request) {
-        let task = Task(Arc::new(Dialog::opened(self, id)));
-        if self.actor.is_cancelled() {
-            task.refuse("RuntimeError", "this actor was cancelled".into());
-        } else if let Err(panic) = Self::guarded(|| self.actor.endpoints.run(task.clone(), &request)) {
-            task.conclude(Err(TaskError::new("RuntimeError", panic)));
-        }
+    pub(crate) fn serve(self: &Arc<Self>, id: DialogId, request: &Request) {
+        let dialog = Arc::new(Dialog::new(self, End::opened(id)));
+        let Some((task, _ticket)) = self.actor.answer(&dialog, request) else { return };
+        let conclusion = guarded(task).unwrap_or_else(|panic| Err(TaskError::new("RuntimeError", panic)));
+        dialog.act(|end, conn| end.conclude(conn, conclusion));
+    }
+
+    /// Refuses a request for which there is no thread.
+    pub(crate) fn turn_away(self: &Arc<Self>, id: DialogId) {
+        let report = Report::new("RuntimeError", "no thread can be had for this task");
+        Dialog::new(self, End::opened(id)).act(|end, conn| end.refuse(conn, report));
+    }
+
+    /// The peer asks the whole actor to cancel.
+    pub(crate) fn cancel_actor(self: &Arc<Self>, id: DialogId) {
+        self.actor.cancel_for(&Dialog::new(self, End::opened(id)));
     }
 }

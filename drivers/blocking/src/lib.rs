@@ -22,7 +22,7 @@
 //!     };
 //!     let server = Actor::builder("server").function(("math", "add"), add).context(("math", "sum"), sum);
 //!     let listener = server.build().listen_tcp("127.0.0.1:0")?;
-//!     let Address::Tcp(addr) = listener.local_addr()? else { unreachable!() };
+//!     let &Address::Tcp(addr) = listener.local_addr() else { unreachable!() };
 //!     thread::spawn(move || listener.serve());
 //!
 //!     let portal = Actor::builder("client").build().connect_tcp(addr)?;
@@ -58,7 +58,7 @@
 //!
 //! How many threads peers can make an actor start is limited: by the tasks of one connection
 //! (`max_peer_dialogs` of [`Config`](proto::Config)), by those of all connections
-//! ([`ActorBuilder::max_tasks`]), and by a few more for each connection ([`ActorBuilder::max_connections`]).
+//! ([`Profile::max_tasks`]), and by a few more for each connection ([`Profile::max_connections`]).
 //!
 //! No lock of this crate is held while a thread blocks or runs code of the application.
 //!
@@ -66,34 +66,30 @@
 
 mod actor;
 mod child;
-mod clock;
 mod context;
-mod convert;
 mod crew;
 mod dialog;
 mod endpoint;
-mod error;
 mod link;
 mod listener;
 mod portal;
 mod pump;
-mod random;
 mod socket;
 mod state;
 mod stream;
-mod tap;
 
 pub use actor::{Actor, ActorBuilder};
 pub use child::{ChildContext, Yielder};
-pub use context::{Context, Ending, Items};
-pub use convert::NoArgs;
-pub use endpoint::Path;
-pub use error::{ConnectError, ConversionError, Error, TaskError};
-pub use listener::{Address, Listener};
+pub use context::{Context, Items};
+pub use listener::Listener;
 pub use portal::Portal;
+pub use scipp_common::convert::NoArgs;
+pub use scipp_common::{
+    Address, ConnectError, ConversionError, Direction, Ending, Error, Path, Profile, Tap, TappedFrame,
+    TaskError,
+};
 pub use scipp_proto as proto;
 pub use stream::MsgStream;
-pub use tap::{Direction, Tap, TappedFrame};
 
 /// The example of the README, kept working.
 #[cfg(doctest)]

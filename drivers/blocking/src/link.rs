@@ -2,20 +2,15 @@
 
 use std::fmt;
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::task::Poll;
 
+use scipp_common::{GRACE, Handles, LinkTap, now};
 use scipp_proto::{Canceller, CloseReason, Connection, Instant};
 
 use crate::actor::Shared;
-use crate::clock::now;
 use crate::socket::{Socket, Waker};
 use crate::state::{Held, Leader, Seat, State};
-use crate::tap::LinkTap;
-
-/// How long a graceful close waits for the endings of what is open.
-pub(crate) const GRACE: Duration = Duration::from_secs(3);
 
 /// Output beyond which a verb writes at once, whatever else is to come.
 pub(crate) const BATCH: usize = 32 << 10;
@@ -46,20 +41,17 @@ pub(crate) struct Link {
     pub(crate) lobby: Arc<Seat>,
     pub(crate) tap: Option<LinkTap>,
     pub(crate) actor: Arc<Shared>,
-    /// Portals and dialogs of the application; only counted for connections that close with the last.
-    handles: Option<AtomicUsize>,
+    pub(crate) serial: u64,
+    /// Portals and dialogs of the application, if the connection closes with the last of them.
+    handles: Option<Handles>,
+    /// Whether the socket is shut down, and where threads wait for that.
+    gone: (Mutex<bool>, Condvar),
     state: Mutex<State>,
 }
 
 impl Link {
-    pub(crate) fn new(
-        conn: Connection,
-        socket: Socket,
-        waker: Waker,
-        tap: Option<LinkTap>,
-        actor: Arc<Shared>,
-        closes_with_handles: bool,
-    ) -> Self {
+    pub(crate) fn new(socket: Socket, waker: Waker, actor: Arc<Shared>, handles: Option<Handles>) -> Self {
+        let (conn, serial, tap) = actor.connection();
         let lobby = Arc::<Seat>::default();
         let state = State::new(conn, Arc::clone(&lobby));
         Self {
@@ -69,8 +61,9 @@ impl Link {
             lobby,
             tap,
             actor,
-            // Whoever makes the connection has the first one, before anybody can find it and let go of it.
-            handles: closes_with_handles.then(|| AtomicUsize::new(1)),
+            serial,
+            handles,
+            gone: (Mutex::new(false), Condvar::new()),
             state: Mutex::new(state),
         }
     }
@@ -81,9 +74,9 @@ impl Link {
     }
 
     /// A verb that never blocks.
-    pub(crate) fn act<T>(&self, urgency: Urgency, verb: impl FnOnce(&mut Connection, Instant) -> T) -> T {
+    pub(crate) fn act<T>(&self, urgency: Urgency, verb: impl FnOnce(&mut Connection) -> T) -> T {
         let mut state = self.lock();
-        let result = verb(&mut state.conn, now());
+        let result = verb(&mut state.conn);
         if state.drain() {
             self.nudge(&mut state);
         }
@@ -92,9 +85,9 @@ impl Link {
     }
 
     /// As [`act`](Self::act), for a verb that concerns whoever waits on `seat`.
-    pub(crate) fn disturb<T>(&self, seat: &Arc<Seat>, verb: impl FnOnce(&mut Connection, Instant) -> T) -> T {
+    pub(crate) fn disturb<T>(&self, seat: &Arc<Seat>, verb: impl FnOnce(&mut Connection) -> T) -> T {
         let mut state = self.lock();
-        let result = verb(&mut state.conn, now());
+        let result = verb(&mut state.conn);
         state.drain();
         state.rouse(seat);
         self.nudge(&mut state);
@@ -108,12 +101,12 @@ impl Link {
         seat: &Arc<Seat>,
         deadline: Option<Instant>,
         urgency: Urgency,
-        mut ready: impl FnMut(&mut State) -> Option<T>,
+        mut ready: impl FnMut(&mut State) -> Poll<T>,
     ) -> Result<T, Unmet> {
         let mut state = self.lock();
         let mut led = false;
         let result = loop {
-            if let Some(value) = ready(&mut state) {
+            if let Poll::Ready(value) = ready(&mut state) {
                 break Ok(value);
             }
             if let Some(reason) = &state.closed {
@@ -125,7 +118,7 @@ impl Link {
             self.urge(&mut state);
             state = self.flush(state);
             // While the lock was free for the write, others may have acted; and there may be room now.
-            if let Some(value) = ready(&mut state) {
+            if let Poll::Ready(value) = ready(&mut state) {
                 break Ok(value);
             }
             if state.leader == Leader::Nobody {
@@ -195,42 +188,52 @@ impl Link {
         self.lock()
     }
 
-    /// Whether the peer made this connection.
-    pub(crate) const fn was_accepted(&self) -> bool {
-        self.handles.is_none()
-    }
-
     /// Counts a handle of the application.
     pub(crate) fn hold(&self) {
         if let Some(handles) = &self.handles {
-            handles.fetch_add(1, Ordering::Relaxed);
+            handles.hold();
         }
     }
 
     /// A handle of the application is gone; with the last one the connection is closed.
     pub(crate) fn let_go(&self) {
-        let Some(handles) = &self.handles else { return };
-        if handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.handles.as_ref().is_some_and(Handles::let_go) {
             self.close(now().saturating_add(GRACE));
         }
     }
 
     /// Begins a graceful close.
     pub(crate) fn close(&self, deadline: Instant) {
-        self.disturb(&self.lobby, |conn, now| conn.close(now, deadline));
+        self.disturb(&self.lobby, |conn| conn.close(now(), deadline));
     }
 
     /// Begins a graceful close and waits for its end, to the last byte.
-    pub(crate) fn close_and_wait(self: &Arc<Self>, deadline: Instant) -> CloseReason {
+    pub(crate) fn close_and_wait(&self, deadline: Instant) -> CloseReason {
         self.close(deadline);
         let reason = self.closed();
-        self.actor.wait_for(&[Arc::downgrade(self)]);
+        self.wait_until_gone();
         reason
+    }
+
+    /// The socket is shut down, and nothing more happens.
+    pub(crate) fn depart_for_good(&self) {
+        self.actor.forget(self.serial);
+        *self.gone.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.gone.1.notify_all();
+    }
+
+    /// Waits for that.
+    pub(crate) fn wait_until_gone(&self) {
+        let mut gone = self.gone.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*gone {
+            gone = self.gone.1.wait(gone).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Waits until the connection is over.
     pub(crate) fn closed(&self) -> CloseReason {
-        match self.wait(&self.lobby, None, Urgency::Now, |state| state.closed.clone()) {
+        let closed = |state: &mut State| state.closed.clone().map_or(Poll::Pending, Poll::Ready);
+        match self.wait(&self.lobby, None, Urgency::Now, closed) {
             Ok(reason) | Err(Unmet::Over(reason)) => reason,
             Err(Unmet::TimedOut) => CloseReason::Local,
         }
@@ -238,21 +241,22 @@ impl Link {
 
     /// Cuts the connection.
     pub(crate) fn abort(&self) {
-        self.disturb(&self.lobby, |conn, _| conn.abort());
+        self.disturb(&self.lobby, Connection::abort);
         self.socket.shutdown(Shutdown::Both);
     }
 
     /// Waits for the peer's introduction.
     pub(crate) fn establish(&self) -> Result<(), CloseReason> {
-        let known = |state: &mut State| state.conn.peer().map(|_| ());
+        let known = |state: &mut State| state.conn.peer().map_or(Poll::Pending, |_| Poll::Ready(()));
         self.wait(&self.lobby, None, Urgency::Now, known).map_err(|unmet| match unmet {
             Unmet::Over(reason) => reason,
             Unmet::TimedOut => CloseReason::Local,
         })
     }
+}
 
-    /// Asks the tasks that run here for the peer to end.
-    pub(crate) fn cancel_children(&self, canceller: &Canceller) {
+impl scipp_common::Link for Link {
+    fn cancel_children(&self, canceller: &Canceller) {
         let mut state = self.lock();
         state.conn.cancel_children(canceller);
         state.drain();

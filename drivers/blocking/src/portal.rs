@@ -7,15 +7,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_proto::{Call, CloseReason, Counters, Identity, Kind, Outcome, RuntimeEndpoint, Target};
+use scipp_common::convert::{self, NoArgs};
+use scipp_common::{Ending, Error, GRACE, Path, now, returned};
+use scipp_proto::{CloseReason, Counters, Identity, Kind, RuntimeEndpoint, Target};
 
-use crate::clock::now;
-use crate::context::{Context, Ending, Items};
-use crate::convert::{self, NoArgs};
-use crate::dialog::{Dialog, into_error};
-use crate::endpoint::Path;
-use crate::error::Error;
-use crate::link::{GRACE, Link};
+use crate::context::{Context, Items};
+use crate::dialog::Dialog;
+use crate::link::Link;
 
 /// A connection to a peer, for opening dialogs.
 ///
@@ -66,10 +64,7 @@ impl Portal {
         A: Serialize + ?Sized,
         R: DeserializeOwned,
     {
-        match self.open(path, Kind::Function, args)?.outcome()? {
-            Outcome::Returned(Some(value)) => Ok(convert::value(&value)?),
-            outcome => Err(into_error(outcome)),
-        }
+        returned(self.open(path, Kind::Function, args)?.outcome()?)
     }
 
     /// Starts a generator.
@@ -142,12 +137,7 @@ impl Portal {
         A: Serialize + ?Sized,
         R: DeserializeOwned,
     {
-        let kwargs = convert::kwargs(args)?;
-        let call = Call { target: Target::Runtime(endpoint), kind: Kind::Function, kwargs };
-        match Dialog::open(&self.link, &call, self.timeout)?.outcome()? {
-            Outcome::Returned(Some(value)) => Ok(convert::value(&value)?),
-            outcome => Err(into_error(outcome)),
-        }
+        returned(self.open(endpoint, Kind::Function, args)?.outcome()?)
     }
 
     /// Cancels the whole actor at the other end, and waits until it says so.
@@ -180,10 +170,6 @@ impl Portal {
         self.link.abort();
     }
 
-    pub(crate) fn establish(&self) -> Result<(), CloseReason> {
-        self.link.establish()
-    }
-
     /// Why the connection is over, if it is.
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.link.lock().closed.clone()
@@ -199,14 +185,11 @@ impl Portal {
         *self.link.lock().conn.counters()
     }
 
-    fn open<A: Serialize + ?Sized>(
-        &self,
-        (ns, func): Path<'_>,
-        kind: Kind,
-        args: &A,
-    ) -> Result<Dialog, Error> {
-        let call = Call { target: Target::function(ns, func), kind, kwargs: convert::kwargs(args)? };
-        Dialog::open(&self.link, &call, self.timeout)
+    fn open<A>(&self, target: impl Into<Target>, kind: Kind, args: &A) -> Result<Dialog, Error>
+    where
+        A: Serialize + ?Sized,
+    {
+        Dialog::open(&self.link, &convert::call(target.into(), kind, args)?, self.timeout)
     }
 }
 

@@ -4,9 +4,9 @@ use std::io;
 use std::mem;
 
 use bytes::{Buf, Bytes};
+use scipp_common::now;
 use scipp_proto::Instant;
 
-use crate::clock::now;
 use crate::link::Link;
 use crate::socket::{Interest, LINGER, Readiness, park};
 use crate::state::{Held, Leader, State};

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use scipp_common::now;
 use scipp_proto::{CloseReason, Connection, DialogId, Event, Instant};
 
-use crate::clock::now;
 use crate::crew::{Crew, Job};
 use crate::pump::Input;
 

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::convert;
+use scipp_common::{End, Error, Handle, convert};
+
 use crate::dialog::Dialog;
-use crate::error::Error;
 use crate::link::Urgency;
 
 /// One end of the stream of a context: items of any types, both ways at once.
@@ -22,7 +22,7 @@ pub struct MsgStream<'ctx> {
 
 impl<'ctx> MsgStream<'ctx> {
     pub(crate) fn open(dialog: &'ctx Dialog) -> Result<Self, Error> {
-        dialog.act(|conn, id| conn.open_stream(id))?;
+        dialog.act(End::open_stream)?;
         Ok(Self { dialog })
     }
 
@@ -61,7 +61,7 @@ impl<'ctx> MsgStream<'ctx> {
     ///
     /// The dialog is gone.
     pub fn stop(&self) -> Result<(), Error> {
-        Ok(self.dialog.disturb(|conn, _, id| conn.stop(id))?)
+        Ok(self.dialog.disturb(|end, conn| conn.stop(end.id))?)
     }
 
     /// The items to come, until the stream ends or something fails.
@@ -78,6 +78,6 @@ impl<'ctx> MsgStream<'ctx> {
 impl Drop for MsgStream<'_> {
     fn drop(&mut self) {
         // A dialog that has ended has no stream to stop.
-        let _ended = self.dialog.act(|conn, id| conn.stop(id));
+        let _ended = self.dialog.act(|end, conn| conn.stop(end.id));
     }
 }

@@ -1,9 +1,7 @@
-//! The blocking driver over real sockets: two actors in one process.
+//! The blocking driver over real sockets.
 
-mod calls;
-mod cancels;
-mod contexts;
-mod ends;
-mod listeners;
-mod rig;
-mod streams;
+use scipp_blocking as driver;
+
+#[path = "../suite/mod.rs"]
+mod suite;
+mod timeouts;

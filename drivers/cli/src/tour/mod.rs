@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use scipp_blocking::{Actor, Portal, TappedFrame};
+use scipp_blocking::{Actor, Portal, Profile, TappedFrame};
 
 use crate::output::{complain, say, unsaid};
 use crate::style::Style;
@@ -53,9 +53,9 @@ pub(crate) fn run() -> ExitCode {
 fn take(transport: Transport, checked: &mut Vec<Checked>) -> Result<(), Box<dyn Error>> {
     let diagram = Arc::new(Diagram::default());
     let tap = Arc::clone(&diagram);
-    let actor = Actor::builder("tour")
-        .tap(move |frame: &TappedFrame| scipp_blocking::Tap::frame(&*tap, frame))
-        .build();
+    let profile =
+        Profile::new("tour").tap(move |frame: &TappedFrame| scipp_blocking::Tap::frame(&*tap, frame));
+    let actor = Actor::builder(profile).build();
 
     diagram.connection(&format!("over {transport}"));
     let mut peer = Peer::start(transport)?;

@@ -41,7 +41,7 @@ fn serve(unix: Option<&Path>) -> io::Result<()> {
 /// The first process learns the address from the first line.
 fn announce(listener: &Listener) -> io::Result<()> {
     let mut out = io::stdout();
-    match listener.local_addr()? {
+    match listener.local_addr() {
         Address::Tcp(addr) => writeln!(out, "{addr}")?,
         Address::Unix(path) => writeln!(out, "{}", path.display())?,
         _ => return Err(io::ErrorKind::Unsupported.into()),

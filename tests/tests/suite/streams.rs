@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::thread;
 
-use scipp_blocking::proto::{Config, config::OverrunPolicy};
-use scipp_blocking::{Actor, ChildContext, Error, MsgStream, NoArgs};
+use crate::driver::proto::{Config, config::OverrunPolicy};
+use crate::driver::{Actor, ChildContext, Error, MsgStream, NoArgs, Profile};
 
-use crate::rig::{Wire, on_each_transport, remote, with_server};
+use super::rig::{on_each_transport, remote, with_server};
+use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "stream");
 
@@ -61,8 +62,8 @@ fn reading_goes_on_while_writing_stalls() {
         flood(&ctx.open_stream()?, 100)
     };
     let build = || {
-        let server = Actor::builder("server").config(config.clone()).context(PATH, flooded);
-        (server, Actor::builder("client").config(config.clone()))
+        let server = Actor::builder(Profile::new("server").config(config.clone())).context(PATH, flooded);
+        (server, Actor::builder(Profile::new("client").config(config.clone())))
     };
     on_each_transport(build, |pair| {
         let (received, ending) = pair
@@ -84,8 +85,8 @@ fn a_full_outbox_is_waited_for() {
     let build = || {
         let mut narrow = Config::default();
         narrow.outbox_bytes = 1000;
-        let server = Actor::builder("server").config(config.clone()).context(PATH, counts);
-        (server, Actor::builder("client").config(narrow))
+        let server = Actor::builder(Profile::new("server").config(config.clone())).context(PATH, counts);
+        (server, Actor::builder(Profile::new("client").config(narrow)))
     };
     on_each_transport(build, |pair| {
         let ((), ending) = pair
@@ -109,7 +110,7 @@ fn paused_reading_goes_on_when_items_are_received() {
         (0..20_000).try_for_each(|item: u32| stream.feed(&item))
     };
     let build = || {
-        let client = Actor::builder("client").config(config.clone());
+        let client = Actor::builder(Profile::new("client").config(config.clone()));
         (Actor::builder("server").context(PATH, count), client)
     };
     on_each_transport(build, |pair| {

@@ -43,8 +43,8 @@ impl<F: Fn(&TappedFrame) + Send + Sync> Tap for F {
     }
 }
 
-/// The tap on one connection.
-pub(crate) struct LinkTap {
+/// The tap on one connection, to be shown all of its bytes.
+pub struct LinkTap {
     tap: Arc<dyn Tap>,
     connection: u64,
     // Input arrives cut anywhere. Output is handed out in whole frames.
@@ -56,7 +56,8 @@ impl LinkTap {
         Self { tap, connection, partial: Mutex::default() }
     }
 
-    pub(crate) fn received(&self, bytes: &[u8]) {
+    /// The next bytes from the peer.
+    pub fn received(&self, bytes: &[u8]) {
         let mut partial = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
         partial.extend_from_slice(bytes);
         while let Some(body) = split_frame(&mut partial) {
@@ -64,7 +65,8 @@ impl LinkTap {
         }
     }
 
-    pub(crate) fn sent(&self, frames: &Bytes) {
+    /// The next bytes to the peer, in whole frames.
+    pub fn sent(&self, frames: &Bytes) {
         let mut frames = BytesMut::from(frames.as_ref());
         while let Some(body) = split_frame(&mut frames) {
             self.show(Direction::Out, body);

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use scipp_blocking::proto::wire::frame;
-use scipp_blocking::proto::{CloseReason, OpenError};
-use scipp_blocking::{Actor, Address, ChildContext, ConnectError, Error, NoArgs};
+use crate::driver::proto::wire::frame;
+use crate::driver::proto::{CloseReason, OpenError};
+use crate::driver::{Actor, ActorBuilder, Address, ChildContext, ConnectError, Error, NoArgs};
 
-use crate::rig::{Dir, Wire, with_server};
+use super::rig::with_server;
+use super::wire::{Dir, Wire};
 
 const PATH: (&str, &str) = ("app", "task");
 
@@ -33,7 +34,7 @@ fn a_peer_that_goes_before_it_introduces_itself() {
 
 #[test]
 fn a_peer_that_goes_before_it_answers() {
-    let server = |server: scipp_blocking::ActorBuilder| {
+    let server = |server: ActorBuilder| {
         server.context(PATH, |ctx: ChildContext, _: NoArgs| {
             ctx.portal().abort();
             Ok::<(), Error>(())
@@ -46,7 +47,7 @@ fn a_peer_that_goes_before_it_answers() {
 fn a_peer_that_goes_while_it_streams_or_works() {
     for in_stream in [true, false] {
         let go = Wire::new();
-        let server = |server: scipp_blocking::ActorBuilder| {
+        let server = |server: ActorBuilder| {
             let go = Arc::clone(&go);
             server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
                 ctx.started(&())?;
@@ -75,7 +76,7 @@ fn a_peer_that_goes_while_it_streams_or_works() {
 #[test]
 fn a_body_learns_that_its_parent_is_gone() {
     let told = Wire::new();
-    let server = |server: scipp_blocking::ActorBuilder| {
+    let server = |server: ActorBuilder| {
         let told = Arc::clone(&told);
         server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
@@ -93,7 +94,7 @@ fn a_body_learns_that_its_parent_is_gone() {
 #[test]
 fn closing_cancels_what_is_open_and_waits_for_it() {
     let told = Wire::new();
-    let server = |server: scipp_blocking::ActorBuilder| {
+    let server = |server: ActorBuilder| {
         let told = Arc::clone(&told);
         server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
@@ -132,7 +133,7 @@ fn the_last_handle_closes_the_connection() {
 #[test]
 fn what_came_before_the_connection_was_lost_is_received_before_the_news() {
     let (go, told) = (Wire::new(), Wire::new());
-    let server = |server: scipp_blocking::ActorBuilder| {
+    let server = |server: ActorBuilder| {
         let (go, told) = (Arc::clone(&go), Arc::clone(&told));
         server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
@@ -226,11 +227,11 @@ fn bad_input_ends_its_connection_and_no_other() {
     with_server(
         |server| server.function(("app", "seven"), add),
         |pair| {
-            let addr = pair.listener.local_addr().unwrap();
-            assert_hung_up(&addr, b"GET / HTTP/1.1\r\n\r\n");
-            assert_hung_up(&addr, b"\x01\0\0\0\xc1");
-            assert_hung_up(&addr, b"\0\0\0\0");
-            assert_hung_up(&addr, &[0xff; 100_000]);
+            let addr = pair.listener.local_addr();
+            assert_hung_up(addr, b"GET / HTTP/1.1\r\n\r\n");
+            assert_hung_up(addr, b"\x01\0\0\0\xc1");
+            assert_hung_up(addr, b"\0\0\0\0");
+            assert_hung_up(addr, &[0xff; 100_000]);
             let other = pair.another();
             for portal in [&pair.portal, &other] {
                 assert_eq!(portal.call::<_, u32>(("app", "seven"), &NoArgs {}), Ok(7));

@@ -1,14 +1,11 @@
 //! Contexts: first values, results, and errors at each moment.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use scipp_blocking::proto::Misuse;
-use scipp_blocking::{Actor, ChildContext, Ending, Error, NoArgs, TaskError};
+use crate::driver::proto::Misuse;
+use crate::driver::{Actor, ChildContext, Context, Ending, Error, NoArgs, TaskError};
 
-use crate::rig::{on_each_transport, remote, with_server};
+use super::rig::{on_each_transport, remote, with_server};
 
 const PATH: (&str, &str) = ("app", "context");
 
@@ -182,7 +179,7 @@ fn several_contexts_run_at_once_on_one_connection() {
         thread::scope(|scope| {
             for (portal, thread) in [&pair.portal, &back].into_iter().cycle().zip(0..8_u64) {
                 scope.spawn(move || {
-                    let body = |ctx: &scipp_blocking::Context, (): ()| {
+                    let body = |ctx: &Context, (): ()| {
                         let stream = ctx.open_stream()?;
                         for item in (0..100).map(|item| item * 10 + thread) {
                             stream.send(&item)?;
@@ -195,37 +192,5 @@ fn several_contexts_run_at_once_on_one_connection() {
                 });
             }
         });
-    });
-}
-
-#[test]
-fn a_timeout_does_not_leave_the_remote_task_running() {
-    let running = Arc::new(AtomicBool::new(false));
-    let server = |server: scipp_blocking::ActorBuilder| {
-        let running = Arc::clone(&running);
-        server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
-            running.store(true, Ordering::SeqCst);
-            ctx.started(&())?;
-            let told = ctx.open_stream()?.receive::<()>().map(drop);
-            // Cleaning up takes longer than the parent wants to wait.
-            (0..10_000).for_each(|_| thread::yield_now());
-            running.store(false, Ordering::SeqCst);
-            told
-        })
-    };
-    with_server(server, |pair| {
-        // The first value has all the time it needs, the rest has not.
-        let body = |ctx: &scipp_blocking::Context, (): ()| -> Result<(), Error> {
-            ctx.set_timeout(Some(Duration::from_millis(1)));
-            Ok(())
-        };
-        let failing = |ctx: &scipp_blocking::Context, (): ()| -> Result<(), Error> {
-            ctx.set_timeout(Some(Duration::from_millis(1)));
-            ctx.wait().map(drop)
-        };
-        assert_eq!(pair.portal.open_context(PATH, &NoArgs {}, body).map(drop), Err(Error::TimedOut));
-        assert!(!running.load(Ordering::SeqCst));
-        assert_eq!(pair.portal.open_context(PATH, &NoArgs {}, failing).map(drop), Err(Error::TimedOut));
-        assert!(!running.load(Ordering::SeqCst));
     });
 }

@@ -8,7 +8,7 @@ pub(crate) fn random() -> u64 {
 }
 
 /// A version 4 uuid.
-pub(crate) fn random_uuid() -> String {
+pub fn random_uuid() -> String {
     let (high, low) = (random(), random());
     let (high, low) = (high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
     let hex = format!("{high:016x}{low:016x}");

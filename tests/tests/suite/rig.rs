@@ -1,13 +1,12 @@
 //! Two connected actors, over each kind of socket.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use scipp_blocking::proto::RemoteError;
-use scipp_blocking::{Actor, ActorBuilder, Address, Error, Listener, NoArgs, Portal};
+use super::wire::Dir;
+
+use crate::driver::proto::RemoteError;
+use crate::driver::{Actor, ActorBuilder, Address, Error, Listener, NoArgs, Portal};
 
 /// A client connected to a listening server.
 pub(crate) struct Pair {
@@ -59,58 +58,14 @@ impl Pair {
 }
 
 fn connect(client: &Actor, listener: &Listener) -> Portal {
-    let portal = match listener.local_addr().unwrap() {
-        Address::Tcp(addr) => client.connect_tcp(addr).unwrap(),
+    let portal = match listener.local_addr() {
+        &Address::Tcp(addr) => client.connect_tcp(addr).unwrap(),
         Address::Unix(path) => client.connect_unix(path).unwrap(),
         other => panic!("no such transport: {other:?}"),
     };
     // Once it has refused something, the other end has completed its handshake as well.
     remote(portal.call::<_, ()>(("", ""), &NoArgs {}));
     portal
-}
-
-/// A directory of its own for a test.
-pub(crate) struct Dir(PathBuf);
-
-impl Dir {
-    pub(crate) fn new() -> Self {
-        static SERIAL: AtomicU32 = AtomicU32::new(0);
-        let name = format!("scipp-{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(name);
-        std::fs::create_dir(&dir).unwrap();
-        Self(dir)
-    }
-
-    pub(crate) fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).unwrap();
-    }
-}
-
-/// What endpoints tell the test, and the test tells them.
-pub(crate) struct Wire<T> {
-    tell: Mutex<Sender<T>>,
-    hear: Mutex<Receiver<T>>,
-}
-
-impl<T> Wire<T> {
-    pub(crate) fn new() -> Arc<Self> {
-        let (tell, hear) = channel();
-        Arc::new(Self { tell: Mutex::new(tell), hear: Mutex::new(hear) })
-    }
-
-    pub(crate) fn tell(&self, value: T) {
-        self.tell.lock().unwrap().send(value).unwrap();
-    }
-
-    pub(crate) fn hear(&self) -> T {
-        self.hear.lock().unwrap().recv().unwrap()
-    }
 }
 
 /// The error of a remote task, which `result` must be.

@@ -1,12 +1,14 @@
 //! Listeners: how they stop, what they leave behind, and how much they let in.
 
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use scipp_blocking::{Actor, ActorBuilder, Address, ChildContext, ConnectError, Error, NoArgs};
+use crate::driver::{Actor, Address, ChildContext, ConnectError, Error, NoArgs, Profile};
 
-use crate::rig::{Dir, Wire, remote, with_server};
+use super::rig::{on_each_transport, remote, with_server};
+use super::wire::{Dir, Wire};
 
 const PATH: (&str, &str) = ("app", "task");
 
@@ -46,16 +48,17 @@ fn a_listener_removes_its_own_file_and_no_other() {
 #[test]
 fn tasks_beyond_the_limit_of_the_actor_are_refused() {
     let go = Wire::new();
-    let server = |server: ActorBuilder| {
+    let actors = || {
         let go = Arc::clone(&go);
         let task = move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
             go.hear();
             Ok::<(), Error>(())
         };
-        server.max_tasks(1).context(PATH, task)
+        let server = Profile::new("server").max_tasks(1);
+        (Actor::builder(server).context(PATH, task), Actor::builder("client"))
     };
-    with_server(server, |pair| {
+    on_each_transport(actors, |pair| {
         let other = pair.another();
         // The tasks that the connections began with may be about to return.
         let begun = || pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).ok();
@@ -71,16 +74,33 @@ fn tasks_beyond_the_limit_of_the_actor_are_refused() {
 
 #[test]
 fn connections_beyond_the_limit_of_the_actor_are_closed() {
-    with_server(
-        |server| server.max_connections(1),
+    on_each_transport(
+        || (Actor::builder(Profile::new("server").max_connections(1)), Actor::builder("client")),
         |pair| {
-            let one_more = match pair.listener.local_addr().unwrap() {
-                Address::Tcp(addr) => pair.client.connect_tcp(addr),
+            let one_more = match pair.listener.local_addr() {
+                &Address::Tcp(addr) => pair.client.connect_tcp(addr),
                 Address::Unix(path) => pair.client.connect_unix(path),
                 other => panic!("no such transport: {other:?}"),
             };
             assert!(matches!(one_more, Err(ConnectError::Handshake(_))), "{one_more:?}");
             assert_eq!(pair.portal.close_reason(), None);
+        },
+    );
+}
+
+#[test]
+fn a_stopped_listener_refuses_whoever_comes_whatever_clones_there_are() {
+    with_server(
+        |server| server,
+        |pair| {
+            pair.listener.stop();
+            // Those that serve are on their way out.
+            let refused = std::iter::repeat_with(|| match pair.listener.local_addr() {
+                Address::Tcp(addr) => TcpStream::connect(addr).err(),
+                Address::Unix(path) => UnixStream::connect(path).err(),
+                other => panic!("no such transport: {other:?}"),
+            });
+            assert!(refused.flatten().next().is_some());
         },
     );
 }

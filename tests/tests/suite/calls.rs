@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use scipp_blocking::proto::wire::{MsgKind, decode};
-use scipp_blocking::proto::{Config, RuntimeEndpoint};
-use scipp_blocking::{Actor, Direction, Error, NoArgs, TappedFrame, TaskError, Yielder};
+use crate::driver::proto::wire::{MsgKind, decode};
+use crate::driver::proto::{Config, RuntimeEndpoint};
+use crate::driver::{Actor, Direction, Error, NoArgs, Profile, TappedFrame, TaskError, Yielder};
 use serde::{Deserialize, Serialize};
 
-use crate::rig::{Wire, on_each_transport, remote, with_server};
+use super::rig::{on_each_transport, remote, with_server};
+use super::wire::Wire;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Add {
@@ -245,7 +246,10 @@ fn a_tap_sees_every_frame_whole_and_in_order() {
             let kind = decode(&frame.body, &Config::default().limits()).unwrap().kind();
             log.lock().unwrap().push((frame.direction, kind));
         };
-        (Actor::builder("server").function(("math", "add"), add), Actor::builder("client").tap(tap))
+        (
+            Actor::builder("server").function(("math", "add"), add),
+            Actor::builder(Profile::new("client").tap(tap)),
+        )
     };
     on_each_transport(build, |pair| {
         let before = seen.lock().unwrap().len();

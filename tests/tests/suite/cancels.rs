@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::thread;
 
-use scipp_blocking::{ChildContext, Ending, Error, NoArgs};
+use crate::driver::{ChildContext, Ending, Error, NoArgs};
 
-use crate::rig::{Wire, remote, with_server};
+use super::rig::{remote, with_server};
+use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "task");
 
 /// A child that waits for an item that never comes, and tells how that ended.
-fn waits(
+pub(crate) fn waits(
     told: &Arc<Wire<Error>>,
 ) -> impl Fn(ChildContext, NoArgs) -> Result<(), Error> + Send + Sync + use<> {
     let told = Arc::clone(told);
@@ -175,25 +176,6 @@ fn cancelling_an_actor_ends_its_tasks_on_all_connections_and_its_listener() {
 }
 
 #[test]
-fn a_timeout_ends_the_wait_and_not_the_dialog() {
-    let told = Wire::new();
-    with_server(
-        |server| server.context(PATH, waits(&told)),
-        |pair| {
-            let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
-            ctx.set_timeout(Some(std::time::Duration::from_millis(5)));
-            let stream = ctx.open_stream().unwrap();
-            assert_eq!(stream.receive::<u32>(), Err(Error::TimedOut));
-            assert_eq!(ctx.wait(), Err(Error::TimedOut));
-            ctx.set_timeout(None);
-            ctx.cancel().unwrap();
-            assert_eq!(ctx.wait(), Ok(Ending::Cancelled { confirmed: true }));
-            assert!(matches!(told.hear(), Error::Cancelled { .. }));
-        },
-    );
-}
-
-#[test]
 fn an_actor_that_cancels_itself_says_so() {
     let told = Wire::new();
     with_server(
@@ -204,26 +186,6 @@ fn an_actor_that_cancels_itself_says_so() {
             let by = Some(pair.server.identity().uid.clone());
             assert_eq!(told.hear(), Error::Cancelled { by: by.clone() });
             assert_eq!(remote(ctx.wait()).canceller(), by.as_ref());
-        },
-    );
-}
-
-#[test]
-fn a_call_that_times_out_is_cancelled_and_nothing_else() {
-    let gate = Wire::new();
-    with_server(
-        |server| {
-            let gate = Arc::clone(&gate);
-            let blocked = move |_: NoArgs| Ok::<u32, Error>(gate.hear());
-            server
-                .function(("app", "blocked"), blocked)
-                .function(("app", "free"), |_: NoArgs| Ok::<_, Error>(1))
-        },
-        |pair| {
-            let hasty = pair.portal.with_timeout(std::time::Duration::from_millis(5));
-            assert_eq!(hasty.call::<_, u32>(("app", "blocked"), &NoArgs {}), Err(Error::TimedOut));
-            gate.tell(0);
-            assert_eq!(pair.portal.call::<_, u32>(("app", "free"), &NoArgs {}), Ok(1));
         },
     );
 }

@@ -1,0 +1,55 @@
+//! Where listeners are, and what their sockets leave behind.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Where a listener can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Address {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+/// The file of a Unix socket that is ours to remove.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+impl SocketFile {
+    /// The file that was just made at `path`.
+    pub(crate) fn of(path: PathBuf) -> io::Result<Self> {
+        Ok(Self { inode: inode(&path)?, path })
+    }
+
+    /// Removes it, unless there is another one at its path by now.
+    pub(crate) fn remove(&self) {
+        if inode(&self.path).is_ok_and(|found| found == self.inode) {
+            // Somebody may remove it at the same moment.
+            let _gone = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Which file is at `path`: its device, and its number there.
+fn inode(path: &Path) -> io::Result<(u64, u64)> {
+    let file = std::fs::symlink_metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
+
+/// Whether, after this error of `accept`, the next connection may do better.
+pub fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, Interrupted, InvalidInput, NotConnected, WouldBlock,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted | InvalidInput | NotConnected | WouldBlock
+    )
+}

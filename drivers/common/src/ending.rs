@@ -1,0 +1,71 @@
+//! What the application is told of the end of a dialog it opened.
+
+use serde::de::DeserializeOwned;
+
+use scipp_proto::{CloseReason, Outcome, Payload};
+
+use crate::convert;
+use crate::error::Error;
+
+/// How a context ended without failing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// The remote task returned this.
+    Returned(Payload),
+    /// It ended because we cancelled it.
+    Cancelled {
+        /// Whether the remote task said so itself.
+        confirmed: bool,
+    },
+}
+
+impl Ending {
+    /// The result, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`], or [`Error::Conversion`] if it is not an `R`.
+    pub fn returned<R: DeserializeOwned>(&self) -> Result<R, Error> {
+        match self {
+            Self::Returned(value) => Ok(convert::value(value)?),
+            Self::Cancelled { .. } => Err(Error::Cancelled { by: None }),
+        }
+    }
+}
+
+/// The end of a context.
+///
+/// # Errors
+///
+/// How it failed.
+pub fn ended(outcome: Outcome) -> Result<Ending, Error> {
+    match outcome {
+        Outcome::Returned(Some(value)) => Ok(Ending::Returned(value)),
+        Outcome::Cancelled { confirmed, .. } => Ok(Ending::Cancelled { confirmed }),
+        outcome => Err(into_error(outcome)),
+    }
+}
+
+/// The result of a call.
+///
+/// # Errors
+///
+/// Why there is none.
+pub fn returned<R: DeserializeOwned>(outcome: Outcome) -> Result<R, Error> {
+    match outcome {
+        Outcome::Returned(Some(value)) => Ok(convert::value(&value)?),
+        outcome => Err(into_error(outcome)),
+    }
+}
+
+/// The error that an outcome without result stands for.
+fn into_error(outcome: Outcome) -> Error {
+    match outcome {
+        Outcome::Failed(failure) => failure.into(),
+        Outcome::Disconnected(reason) => Error::Disconnected(reason),
+        Outcome::Cancelled { error, .. } => {
+            Error::Cancelled { by: error.and_then(|error| error.canceller().cloned()) }
+        }
+        _ => Error::Disconnected(CloseReason::Local),
+    }
+}

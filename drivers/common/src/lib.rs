@@ -1,0 +1,57 @@
+//! What drivers of the SCIPP actor dialog protocol have in common.
+//!
+//! A driver puts the core, [`scipp_proto`], on sockets: it knows how to wait. What does not depend on how
+//! one waits is here, so that two drivers differ in nothing else. `scipp-blocking` waits by threads,
+//! `scipp-smol` by futures; a third driver starts from these parts:
+//!
+//! | to | use |
+//! |---|---|
+//! | say who an actor is | [`Profile`] |
+//! | keep its connections, listeners and limits | [`Shared`], [`Entrance`] |
+//! | turn calls of a handle into verbs, and what the core says into values and [`Error`]s | [`End`] |
+//! | look up, decode, run and conclude what a peer asks for | [`Endpoints`], [`Endpoint`], [`conclusion`] |
+//! | convert values | [`convert`] |
+//! | show frames to an observer | [`Tap`], [`LinkTap`] |
+//!
+//! Applications use a driver, which exports what they need of this.
+
+mod actor;
+mod address;
+mod clock;
+pub mod convert;
+mod end;
+mod ending;
+mod endpoint;
+mod entrance;
+mod error;
+mod guard;
+mod profile;
+mod quota;
+mod random;
+mod tap;
+
+pub use actor::{Door, Handle, Link, Shared};
+pub use address::{Address, is_about_one_connection};
+pub use clock::now;
+pub use end::End;
+pub use ending::{Ending, ended, returned};
+pub use endpoint::{Endpoint, Endpoints, Path, conclusion};
+pub use entrance::{Entrance, Open};
+pub use error::{ConnectError, ConversionError, Error, TaskError};
+pub use guard::{Conclusion, guarded};
+pub use profile::Profile;
+pub use quota::{Handles, Quota, Ticket};
+pub use random::random_uuid;
+pub use tap::{Direction, LinkTap, Tap, TappedFrame};
+
+use std::time::Duration;
+
+/// How long a graceful close waits for the endings of what is open.
+pub const GRACE: Duration = Duration::from_secs(3);
+
+/// How long the peer may take to notice that we are done, before its last bytes are given up.
+pub const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long accepting pauses when the process is out of something (files, memory): what is missing does
+/// not announce its return, and asking at once again would spin.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

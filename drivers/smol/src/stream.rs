@@ -1,0 +1,219 @@
+//! Items both ways.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_util::{Sink, Stream};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use scipp_common::{End, Error, Handle, convert};
+use scipp_proto::Payload;
+
+use crate::dialog::{Dialog, Seat};
+use crate::link::Link;
+
+/// One end of the stream of a context: items of any types, both ways at once.
+///
+/// All methods take `&self`: one task may send while another receives. The first end that stops ends
+/// the stream for both directions. Dropping the handle stops the stream, as [`stop`](Self::stop) does.
+///
+/// A peer counts on room for 64 items it has sent and we have not received; it is an overrun to send more
+/// than it has room for.
+#[derive(Debug)]
+pub struct MsgStream<'ctx> {
+    dialog: &'ctx Dialog,
+}
+
+impl<'ctx> MsgStream<'ctx> {
+    pub(crate) fn open(dialog: &'ctx Dialog) -> Result<Self, Error> {
+        dialog.act(End::open_stream)?;
+        Ok(Self { dialog })
+    }
+
+    /// Waits for the next item. `None`: the stream has ended, and all its items were received.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conversion`] if the item is not a `T` (it is gone then); or why the dialog is of no more use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, no item was taken.
+    pub async fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+        let Some(item) = self.dialog.take().await? else { return Ok(None) };
+        Ok(Some(convert::value(&item)?))
+    }
+
+    /// Sends an item. Waits while the connection has no room for it. It is written when the driver is
+    /// polled, in one write with what else is sent until then; [`flush`](Self::flush) waits for that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conversion`], [`Error::StreamEnded`], or why the dialog is of no more use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, the item was not sent.
+    pub async fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        let item = convert::payload(item)?;
+        self.dialog.send(&item).await
+    }
+
+    /// Waits until the items sent so far are written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disconnected`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it changes nothing.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.dialog.flush().await
+    }
+
+    /// Ends the stream for both directions. Items not received are dropped.
+    ///
+    /// # Errors
+    ///
+    /// The dialog is gone.
+    pub fn stop(&self) -> Result<(), Error> {
+        Ok(self.dialog.disturb(|end, conn| conn.stop(end.id))?)
+    }
+
+    /// The items to come, until the stream ends or something fails.
+    pub fn items<T: DeserializeOwned>(&self) -> Incoming<'_, T> {
+        Incoming { items: Receiving::new(self.dialog.seat(&*self.dialog.link)), of: PhantomData }
+    }
+
+    /// Where items of one type go. Closing it stops the stream.
+    pub fn sink<T: Serialize>(&self) -> Outgoing<'_, T> {
+        Outgoing {
+            dialog: self.dialog,
+            seat: self.dialog.seat(&*self.dialog.link),
+            held: None,
+            mark: None,
+            of: PhantomData,
+        }
+    }
+}
+
+impl Drop for MsgStream<'_> {
+    fn drop(&mut self) {
+        // A dialog that has ended has no stream to stop.
+        let _ended = self.dialog.act(|end, conn| conn.stop(end.id));
+    }
+}
+
+/// Receives items until there are no more.
+pub(crate) struct Receiving<L: Deref<Target = Link>> {
+    seat: Seat<L>,
+    is_over: bool,
+}
+
+impl<L: Deref<Target = Link>> Receiving<L> {
+    pub(crate) const fn new(seat: Seat<L>) -> Self {
+        Self { seat, is_over: false }
+    }
+
+    pub(crate) fn poll_next<T: DeserializeOwned>(
+        &mut self,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<T, Error>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let next = ready!(self.seat.poll_take(cx)).transpose();
+        let next = next.map(|item| item.and_then(|item| Ok(convert::value(&item)?)));
+        self.is_over = !matches!(next, Some(Ok(_)));
+        Poll::Ready(next)
+    }
+}
+
+/// The items of a stream as a [`Stream`], which ends after the first error.
+///
+/// # Cancel safety
+///
+/// Waiting for the next item can be dropped: no item is taken before it is given out.
+#[must_use = "streams do nothing unless polled"]
+pub struct Incoming<'a, T> {
+    items: Receiving<&'a Link>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Stream for Incoming<'_, T> {
+    type Item = Result<T, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().items.poll_next(cx)
+    }
+}
+
+/// A stream as a [`Sink`]: it is ready when it holds no item for which the connection has no room, flushed
+/// when what was sent is written, and closing it stops the stream.
+///
+/// # Cancel safety
+///
+/// Waiting can be dropped at any time. An item that is held is lost when the sink itself is dropped
+/// unflushed.
+#[must_use = "sinks do nothing unless polled"]
+pub struct Outgoing<'a, T> {
+    dialog: &'a Dialog,
+    seat: Seat<&'a Link>,
+    held: Option<Payload>,
+    mark: Option<u64>,
+    of: PhantomData<fn(T)>,
+}
+
+impl<T: Serialize> Sink<T> for Outgoing<'_, T> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        let Some(item) = &this.held else { return Poll::Ready(Ok(())) };
+        let sent = ready!(this.seat.poll_send(cx, item));
+        this.held = None;
+        Poll::Ready(sent)
+    }
+
+    fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), Error> {
+        let item = convert::payload(&item)?;
+        match self.dialog.act(|end, conn| end.send(conn, &item)) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => {
+                self.get_mut().held = Some(item);
+                Ok(())
+            }
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.as_mut().poll_ready(cx))?;
+        let this = self.get_mut();
+        let flushed = ready!(this.seat.poll_flush(cx, &mut this.mark));
+        this.mark = None;
+        Poll::Ready(flushed)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.as_mut().poll_ready(cx))?;
+        self.dialog.disturb(|end, conn| conn.stop(end.id))?;
+        self.poll_flush(cx)
+    }
+}
+
+impl<T> fmt::Debug for Incoming<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").field("is_over", &self.items.is_over).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Outgoing<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("dialog", &self.dialog).finish_non_exhaustive()
+    }
+}

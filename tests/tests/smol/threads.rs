@@ -1,0 +1,337 @@
+//! The async driver as threads use it: each call blocks on its future, each body has a thread.
+//!
+//! Only what the suite needs. Bodies are told to end and have a minute for it, as bodies on threads do.
+
+use std::io;
+use std::net::ToSocketAddrs;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use smol::block_on;
+
+pub(crate) use scipp_smol::{
+    Address, ConnectError, Direction, Ending, Error, NoArgs, Profile, TappedFrame, TaskError, proto,
+};
+use scipp_smol::{Driver, Path, Socket};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Actor(scipp_smol::Actor);
+
+impl Actor {
+    pub(crate) fn builder(profile: impl Into<Profile>) -> ActorBuilder {
+        ActorBuilder(scipp_smol::Actor::builder(profile.into().cancel_grace(Duration::from_secs(60))))
+    }
+
+    pub(crate) fn identity(&self) -> &proto::Identity {
+        self.0.identity()
+    }
+
+    pub(crate) fn connect_tcp(&self, addr: impl ToSocketAddrs) -> Result<Portal, ConnectError> {
+        let addr = addr.to_socket_addrs()?.next().expect("an address");
+        block_on(self.0.connect_tcp(addr)).map(spawned)
+    }
+
+    pub(crate) fn connect_unix(&self, path: impl AsRef<FilePath>) -> Result<Portal, ConnectError> {
+        block_on(self.0.connect_unix(path)).map(spawned)
+    }
+
+    pub(crate) fn listen_tcp(&self, addr: impl ToSocketAddrs) -> io::Result<Listener> {
+        let addr = addr.to_socket_addrs()?.next().expect("an address");
+        self.0.listen_tcp(addr).map(Listener)
+    }
+
+    pub(crate) fn listen_unix(&self, path: impl AsRef<FilePath>) -> io::Result<Listener> {
+        self.0.listen_unix(path).map(Listener)
+    }
+
+    pub(crate) fn portals(&self) -> Vec<Portal> {
+        self.0.portals().into_iter().map(Portal).collect()
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.0.cancel();
+    }
+}
+
+fn spawned((portal, driver): (scipp_smol::Portal, Driver<Socket>)) -> Portal {
+    smol::spawn(driver).detach();
+    Portal(portal)
+}
+
+#[derive(Debug)]
+pub(crate) struct ActorBuilder(scipp_smol::ActorBuilder);
+
+impl ActorBuilder {
+    pub(crate) fn function<A, R, E>(
+        self,
+        path: Path<'_>,
+        f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        R: Serialize + Send + 'static,
+        E: Into<TaskError> + Send + 'static,
+    {
+        let f = Arc::new(f);
+        Self(self.0.function(path, move |args| {
+            let f = Arc::clone(&f);
+            smol::unblock(move || f(args))
+        }))
+    }
+
+    pub(crate) fn generator<A, E>(
+        self,
+        path: Path<'_>,
+        f: impl Fn(A, Yielder) -> Result<(), E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        E: Into<TaskError> + Send + 'static,
+    {
+        let f = Arc::new(f);
+        Self(self.0.generator(path, move |args, out| {
+            let f = Arc::clone(&f);
+            smol::unblock(move || f(args, Yielder(out)))
+        }))
+    }
+
+    pub(crate) fn context<A, R, E>(
+        self,
+        path: Path<'_>,
+        f: impl Fn(ChildContext, A) -> Result<R, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        R: Serialize + Send + 'static,
+        E: Into<TaskError> + Send + 'static,
+    {
+        let f = Arc::new(f);
+        Self(self.0.context(path, move |ctx, args| {
+            let f = Arc::clone(&f);
+            smol::unblock(move || f(ChildContext(ctx), args))
+        }))
+    }
+
+    pub(crate) fn runtime<A, R, E>(
+        self,
+        endpoint: proto::RuntimeEndpoint,
+        f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        R: Serialize + Send + 'static,
+        E: Into<TaskError> + Send + 'static,
+    {
+        let f = Arc::new(f);
+        Self(self.0.runtime(endpoint, move |args| {
+            let f = Arc::clone(&f);
+            smol::unblock(move || f(args))
+        }))
+    }
+
+    pub(crate) fn build(self) -> Actor {
+        Actor(self.0.build())
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Listener(scipp_smol::Listener);
+
+impl Listener {
+    pub(crate) fn local_addr(&self) -> &Address {
+        self.0.local_addr()
+    }
+
+    pub(crate) fn serve(&self) {
+        block_on(self.0.serve());
+    }
+
+    pub(crate) fn stop(&self) {
+        self.0.stop();
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Portal(scipp_smol::Portal);
+
+impl Portal {
+    pub(crate) fn peer(&self) -> Option<proto::Identity> {
+        self.0.peer()
+    }
+
+    pub(crate) fn call<A, R>(&self, path: Path<'_>, args: &A) -> Result<R, Error>
+    where
+        A: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        block_on(self.0.call(path, args))
+    }
+
+    pub(crate) fn iterate<A, T>(
+        &self,
+        path: Path<'_>,
+        args: &A,
+    ) -> Result<impl Iterator<Item = Result<T, Error>>, Error>
+    where
+        A: Serialize + ?Sized,
+        T: DeserializeOwned,
+    {
+        let mut items = self.0.iterate(path, args)?;
+        Ok(std::iter::from_fn(move || block_on(items.next())))
+    }
+
+    pub(crate) fn open_context<A, F, T, E>(
+        &self,
+        path: Path<'_>,
+        args: &A,
+        body: impl FnOnce(&Context<'_>, F) -> Result<T, E>,
+    ) -> Result<(T, Ending), E>
+    where
+        A: Serialize + ?Sized,
+        F: DeserializeOwned,
+        E: From<Error>,
+    {
+        let body = async |ctx: &scipp_smol::Context, first| body(&Context::Lent(ctx), first);
+        block_on(self.0.open_context(path, args, body))
+    }
+
+    pub(crate) fn start_context<A, F>(&self, path: Path<'_>, args: &A) -> Result<(Context<'static>, F), Error>
+    where
+        A: Serialize + ?Sized,
+        F: DeserializeOwned,
+    {
+        block_on(self.0.start_context(path, args)).map(|(ctx, first)| (Context::Owned(ctx), first))
+    }
+
+    pub(crate) fn request<A, R>(&self, endpoint: proto::RuntimeEndpoint, args: &A) -> Result<R, Error>
+    where
+        A: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        block_on(self.0.request(endpoint, args))
+    }
+
+    pub(crate) fn cancel_actor(&self) -> Result<(), Error> {
+        block_on(self.0.cancel_actor())
+    }
+
+    pub(crate) fn close(&self) -> proto::CloseReason {
+        block_on(self.0.close())
+    }
+
+    pub(crate) fn close_within(&self, grace: Duration) -> proto::CloseReason {
+        block_on(self.0.close_within(grace))
+    }
+
+    pub(crate) fn abort(&self) {
+        self.0.abort();
+    }
+
+    pub(crate) fn close_reason(&self) -> Option<proto::CloseReason> {
+        self.0.close_reason()
+    }
+
+    pub(crate) fn closed(&self) -> proto::CloseReason {
+        block_on(self.0.closed())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Context<'a> {
+    Owned(scipp_smol::Context),
+    Lent(&'a scipp_smol::Context),
+}
+
+impl Context<'_> {
+    const fn get(&self) -> &scipp_smol::Context {
+        match self {
+            Self::Owned(ctx) => ctx,
+            Self::Lent(ctx) => ctx,
+        }
+    }
+
+    pub(crate) fn open_stream(&self) -> Result<MsgStream<'_>, Error> {
+        self.get().open_stream().map(MsgStream)
+    }
+
+    pub(crate) fn cancel(&self) -> Result<(), Error> {
+        self.get().cancel()
+    }
+
+    pub(crate) fn wait(&self) -> Result<Ending, Error> {
+        block_on(self.get().wait())
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.get().dropped()
+    }
+}
+
+pub(crate) struct ChildContext(scipp_smol::ChildContext);
+
+impl ChildContext {
+    pub(crate) fn started<T: Serialize + ?Sized>(&self, first: &T) -> Result<(), Error> {
+        self.0.started(first)
+    }
+
+    pub(crate) fn open_stream(&self) -> Result<MsgStream<'_>, Error> {
+        self.0.open_stream().map(MsgStream)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.0.check()
+    }
+
+    pub(crate) fn cancel(&self) -> Result<(), Error> {
+        self.0.cancel()
+    }
+
+    pub(crate) fn portal(&self) -> Portal {
+        Portal(self.0.portal())
+    }
+}
+
+pub(crate) struct Yielder(scipp_smol::Yielder);
+
+impl Yielder {
+    pub(crate) fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        block_on(self.0.send(item))
+    }
+
+    pub(crate) fn feed<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        self.send(item)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.0.check()
+    }
+}
+
+pub(crate) struct MsgStream<'ctx>(scipp_smol::MsgStream<'ctx>);
+
+impl MsgStream<'_> {
+    pub(crate) fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+        block_on(self.0.receive())
+    }
+
+    pub(crate) fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        block_on(self.0.send(item))
+    }
+
+    pub(crate) fn feed<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        self.send(item)
+    }
+
+    pub(crate) fn stop(&self) -> Result<(), Error> {
+        self.0.stop()
+    }
+
+    pub(crate) fn items<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> {
+        let mut items = self.0.items();
+        std::iter::from_fn(move || block_on(items.next()))
+    }
+}

@@ -1,0 +1,10 @@
+//! What a driver does over real sockets. The test of each driver includes this and names itself `driver`.
+
+pub(crate) mod calls;
+pub(crate) mod cancels;
+pub(crate) mod contexts;
+pub(crate) mod ends;
+pub(crate) mod listeners;
+pub(crate) mod rig;
+pub(crate) mod streams;
+pub(crate) mod wire;
