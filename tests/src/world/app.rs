@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use scipp_proto::phase::{CancelPhase, Phase, Role};
 use scipp_proto::{
-    Call, Canceller, Failure, Kind, Kwargs, Outcome, RuntimeEndpoint, SendError, Take, Target,
+    Call, Canceller, Failure, Kind, Kwargs, Misuse, Outcome, RuntimeEndpoint, SendError, Take, Target,
 };
 
-use super::{Broken, Dialog, Once, Rule, World};
-use crate::precedence::{Ended, Happening, Why};
+use super::{Broken, Dialog, Once, Rule, Seat, World};
+use crate::precedence::{Ended, Happening, Verdicts, Why};
 use crate::script::{int, report};
 
 /// What an application does.
@@ -146,80 +146,44 @@ impl World {
 /// Doing it.
 impl World {
     pub(super) fn verb(&mut self, at: usize, role: Role, verb: Verb) -> Result<(), Broken> {
-        match verb {
-            Verb::Open => return self.open(at),
-            Verb::Take => return self.take(at, role),
-            Verb::Obey => return self.obey(at),
-            _ => {}
-        }
         let relayed = self.inner_failure(&self.dialogs[at]);
         let dialog = &mut self.dialogs[at];
         let (link, side, kind) = (dialog.plan.link, dialog.side(role), dialog.plan.kind);
         let end = &mut self.links[link].ends[side];
-        let (now, id) = (end.now, dialog.seat(role).id.ok_or_else(|| refused(verb, "no handle"))?);
-        let conn = end.conn();
-        let is_live = dialog.is_live(role);
-        let (seat, verdicts) = (&mut dialog.seats[role as usize], &mut dialog.verdicts);
-        match (verb, role) {
-            (Verb::OpenStream, _) => {
-                seat.has_stream = true;
-                conn.open_stream(id).map_err(|e| refused(verb, e))?;
+        let (now, conn) = (end.now, end.conn());
+        let id = || dialog.seat(role).id.ok_or(Misuse::UnknownDialog);
+        let done = match verb {
+            Verb::Open => return self.open(at),
+            Verb::Send => return self.send(at, role),
+            Verb::Take => return self.take(at, role),
+            Verb::Obey => return self.obey(at),
+            Verb::OpenStream => id().and_then(|id| conn.open_stream(id)),
+            Verb::Stop => id().and_then(|id| conn.stop(id)),
+            Verb::Cancel | Verb::FailInBody => id().and_then(|id| conn.cancel(now, id)),
+            Verb::Accept => id().and_then(|id| conn.accept(id, kind)),
+            Verb::Started => id().and_then(|id| conn.started(id, int(0))),
+            Verb::Finish => id().and_then(|id| conn.finish(id, result(at))),
+            Verb::Fail => id().and_then(|id| conn.fail(id, report("ValueError"))),
+            Verb::Unwind => id().and_then(|id| conn.unwound(id)),
+            Verb::Relay => {
+                relayed.as_ref().zip(id().ok()).map_or(Ok(()), |(error, id)| conn.relay(id, error))
             }
-            (Verb::Send, _) => match conn.send(id, item(seat.sent)) {
-                Ok(()) => (seat.may.send, seat.sent) = (seat.may.send - 1, seat.sent + 1),
-                Err(SendError::Full) => {}
-                Err(error) => return Err(refused(verb, error)),
-            },
-            (Verb::Stop, _) => {
-                seat.may.stop = false;
-                conn.stop(id).map_err(|e| refused(verb, e))?;
-            }
-            (Verb::Cancel, _) => {
-                seat.may.cancel = false;
-                conn.cancel(now, id).map_err(|e| refused(verb, e))?;
-                match role {
-                    Role::Parent => verdicts.asks(Happening::OwnCancel),
-                    Role::Child => verdicts.cancels_itself(),
-                }
-            }
-            (Verb::FailInBody, _) => {
-                (seat.may.fail_in_body, seat.body_failed) = (false, true);
-                conn.cancel(now, id).map_err(|e| refused(verb, e))?;
-                verdicts.asks(Happening::BodyError);
-            }
-            (Verb::Accept, _) => {
-                conn.accept(id, kind).map_err(|e| refused(verb, e))?;
-                verdicts.accepts();
-            }
-            (Verb::Started, _) => conn.started(id, int(0)).map_err(|e| refused(verb, e))?,
-            (Verb::Finish, _) => {
-                dialog.due = Some(verdicts.finishes());
-                conn.finish(id, result(at)).map_err(|e| refused(verb, e))?;
-            }
-            (Verb::Fail, _) => {
-                dialog.due = Some(verdicts.errs(Why::Error));
-                conn.fail(id, report("ValueError")).map_err(|e| refused(verb, e))?;
-            }
-            (Verb::Unwind, _) => {
-                dialog.due = Some(verdicts.unwinds());
-                conn.unwound(id).map_err(|e| refused(verb, e))?;
-            }
-            (Verb::Relay, _) => {
-                let error = relayed.ok_or_else(|| refused(verb, "nothing to relay"))?;
-                dialog.due = Some(verdicts.errs(Why::of(&error)));
-                conn.relay(id, &error).map_err(|e| refused(verb, e))?;
-            }
-            (Verb::Release, _) => {
-                (seat.may.release, seat.is_released) = (false, true);
-                match role {
-                    _ if !is_live => {}
-                    Role::Parent => verdicts.asks(Happening::OwnCancel),
-                    Role::Child if verdicts.is_told() => dialog.due = Some(verdicts.unwinds()),
-                    Role::Child => dialog.due = Some(verdicts.errs(Why::Error)),
-                }
-                conn.release(now, id);
-            }
-            (Verb::Open | Verb::Take | Verb::Obey, _) => {}
+            Verb::Release => id().map(|id| conn.release(now, id)),
+        };
+        done.map_err(|error| refused(verb, error))?;
+        dialog.did(role, verb, relayed.map(|error| Why::of(&error)));
+        self.settle(link, side)
+    }
+
+    fn send(&mut self, at: usize, role: Role) -> Result<(), Broken> {
+        let dialog = &mut self.dialogs[at];
+        let (link, side) = (dialog.plan.link, dialog.side(role));
+        let seat = dialog.seat_mut(role);
+        let id = seat.id.ok_or_else(|| refused(Verb::Send, "no handle"))?;
+        match self.links[link].ends[side].conn().send(id, item(seat.sent)) {
+            Ok(()) => (seat.may.send, seat.sent) = (seat.may.send - 1, seat.sent + 1),
+            Err(SendError::Full) => {}
+            Err(error) => return Err(refused(Verb::Send, error)),
         }
         self.settle(link, side)
     }
@@ -324,6 +288,56 @@ impl World {
             plan if plan.is_actor_cancel => Some(scipp_proto::Payload::bool(true)),
             plan if plan.kind == Kind::Generator => None,
             _ => Some(result(at)),
+        }
+    }
+}
+
+impl Dialog {
+    /// What a verb means, by the rules of precedence.
+    fn did(&mut self, role: Role, verb: Verb, relayed: Option<Why>) {
+        let is_live = self.is_live(role);
+        let (seat, verdicts) = (&mut self.seats[role as usize], &mut self.verdicts);
+        let last = match (verb, role) {
+            (Verb::Finish, _) => verdicts.finishes(),
+            (Verb::Fail, _) => verdicts.errs(Why::Error),
+            (Verb::Unwind, _) => verdicts.unwinds(),
+            (Verb::Relay, _) => verdicts.errs(relayed.unwrap_or(Why::Error)),
+            (Verb::Release, Role::Child) if is_live => {
+                (seat.may.release, seat.is_released) = (false, true);
+                if verdicts.is_told() { verdicts.unwinds() } else { verdicts.errs(Why::Error) }
+            }
+            _ => return seat.did(verb, role, verdicts),
+        };
+        self.due = Some(last);
+    }
+}
+
+impl Seat {
+    /// What a verb that ends no task means.
+    fn did(&mut self, verb: Verb, role: Role, verdicts: &mut Verdicts) {
+        match (verb, role) {
+            (Verb::OpenStream, _) => self.has_stream = true,
+            (Verb::Stop, _) => self.may.stop = false,
+            (Verb::Accept, _) => verdicts.accepts(),
+            (Verb::Cancel, Role::Parent) => {
+                self.may.cancel = false;
+                verdicts.asks(Happening::OwnCancel);
+            }
+            (Verb::Cancel, Role::Child) => {
+                self.may.cancel = false;
+                verdicts.cancels_itself();
+            }
+            (Verb::FailInBody, _) => {
+                (self.may.fail_in_body, self.body_failed) = (false, true);
+                verdicts.asks(Happening::BodyError);
+            }
+            (Verb::Release, _) => {
+                (self.may.release, self.is_released) = (false, true);
+                if role == Role::Parent {
+                    verdicts.asks(Happening::OwnCancel);
+                }
+            }
+            _ => {}
         }
     }
 }
