@@ -143,7 +143,7 @@ impl Connection {
 
     /// The task is over because it was told to end. What told it decides the final frame: a cancellation
     /// gives `Error(ContextCancelled)` with whoever asked as canceller (of a generator: `Stop`), a received
-    /// error is relayed, a broken rule is reported. A task that nobody told was ended by this actor. (D-16)
+    /// error is relayed, a broken rule is reported. A task that nobody told was ended by this actor. (D-16, D-41)
     ///
     /// # Errors
     ///

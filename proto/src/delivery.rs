@@ -247,7 +247,7 @@ impl Connection {
     }
 
     /// A child's task has to end. Only the first reason counts. One that was not accepted yet is refused
-    /// on the spot. (D-16)
+    /// on the spot. (D-16, D-42)
     pub(crate) fn tell_to_unwind(&mut self, id: DialogId, unwind: Unwind) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         if dialog.unwind.is_some() || dialog.is_ended() {

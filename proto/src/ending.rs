@@ -15,7 +15,7 @@ use crate::wire::{ANY_PLD_SPEC, Kind, Message, Start};
 
 /// Endings as the parent sees them.
 impl Connection {
-    /// `Return`, or a generator's `Stop`. An earlier failure stays the outcome.
+    /// `Return`, or a generator's `Stop`. An earlier failure stays the outcome. (D-40, D-43)
     pub(crate) fn end_returned(&mut self, id: DialogId, value: Option<Payload>) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         match dialog.failure.take() {
@@ -27,7 +27,7 @@ impl Connection {
         }
     }
 
-    /// The child's `Error`: our own cancellation comes back, or it failed. (D-13, D-14)
+    /// The child's `Error`: our own cancellation comes back, or it failed. (D-13, D-40, D-43)
     pub(crate) fn end_failed(&mut self, id: DialogId, error: Arc<RemoteError>) {
         let Some(dialog) = self.table.get(id) else { return };
         let outcome = match &dialog.failure {
@@ -65,7 +65,7 @@ impl Connection {
         self.settle(id, Outcome::Failed(failure));
     }
 
-    /// The cancel request was answered, or its time is up, without a final frame. (D-17)
+    /// The cancel request was answered, or its time is up, without a final frame. (D-17, D-44)
     pub(crate) fn end_unconfirmed(&mut self, id: DialogId) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         let Verdict::To(next) = dialog.judge(Role::Child, Signal::Unconfirmed) else { return };
@@ -77,7 +77,7 @@ impl Connection {
         self.settle(id, outcome);
     }
 
-    /// The connection is gone; nothing is sent. (D-22)
+    /// The connection is gone; nothing is sent. An earlier failure does not stay the outcome. (D-22, D-45)
     pub(crate) fn end_lost(&mut self, id: DialogId, reason: &CloseReason) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         let Verdict::To(next) = dialog.judge(dialog.role.peer(), Signal::Lost) else { return };

@@ -68,7 +68,7 @@ impl<'a> DialogRef<'a> {
     }
 
     /// Who cancelled it, as far as known. Child: whom its final frame names or will name. Parent: whom
-    /// the final error names.
+    /// the final error names. (D-46)
     pub fn canceller(&self) -> Option<&'a Uid> {
         match (self.dialog.unwind.as_deref(), self.dialog.outcome.as_deref()) {
             (Some(Unwind::Cancelled { canceller, .. }), _) => Some(canceller),

@@ -7,10 +7,14 @@
 pub mod bound;
 pub mod fuzzing;
 pub mod listener;
+pub mod model;
 pub mod pair;
 pub mod parallel;
+pub mod precedence;
 pub mod replay;
 pub mod script;
+pub mod simulate;
 pub mod tally;
 pub mod transcript;
 pub mod value;
+pub mod world;

@@ -23,7 +23,8 @@ impl Tally {
         }
     }
 
-    fn count(&mut self, dialog: &DialogRef<'_>, signal: Signal) {
+    /// Counts a frame that is about to be taken for this dialog.
+    pub fn count(&mut self, dialog: &DialogRef<'_>, signal: Signal) {
         let (phase, from) = (dialog.phase(), dialog.role().peer());
         // What a child runs is not decided before it accepts: the line of every kind was taken.
         let is_open = phase == Phase::Requested && dialog.role() == Role::Child;

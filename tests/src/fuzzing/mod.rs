@@ -13,6 +13,7 @@ mod world;
 
 pub use frames::{frames, own_cids, seed};
 pub use ops::ops;
+pub(crate) use watch::{check_error, is_notice};
 
 use std::hash::{BuildHasher, Hasher};
 

@@ -63,7 +63,7 @@ impl Watch {
             Message::Error(error) => {
                 let peer = &conn.peer().expect("no dialog before the handshake").uid;
                 let is_notice = is_notice(error, peer);
-                check_error(error, &conn.identity().uid, peer);
+                check_error(error, &conn.identity().uid, peer).unwrap_or_else(|wrong| panic!("{wrong}"));
                 assert!(is_notice || !self.opened.contains(cid), "an Error from a parent: {error:?}");
                 if !is_notice {
                     self.is_over(cid);
@@ -74,27 +74,31 @@ impl Watch {
     }
 }
 
-fn is_notice(error: &ErrorMsg, peer: &Uid) -> bool {
+/// Whether `error` tells its receiver, `peer`, that it sent too fast.
+pub(crate) fn is_notice(error: &ErrorMsg, peer: &Uid) -> bool {
     error.src_type_str == "StreamOverrun"
         && error.boxed_type_str == "StreamOverrun"
         && error.sender.as_ref() == Some(peer)
 }
 
-fn check_error(error: &ErrorMsg, us: &Uid, peer: &Uid) {
-    assert_eq!(error.relay_path.last(), Some(us), "the sender is the last hop");
+/// Whether an `Error` of `us` to `peer` is one that no receiver dies of.
+pub(crate) fn check_error(error: &ErrorMsg, us: &Uid, peer: &Uid) -> Result<(), String> {
     let is_native = error.boxed_type_str == error.src_type_str;
-    assert!(
-        !is_native || error.src_uid != *peer,
-        "natively boxed, and its receiver is the source: {error:?}"
-    );
-    if error.boxed_type_str == "ContextCancelled" {
-        assert!(error.canceller.is_some(), "a cancellation without canceller");
-    }
     let is_message = |map: &Payload| LooseMsg::read(map.as_bytes()).is_some_and(|loose| loose.is_complete());
-    assert!(error.bad_msg_as_dict.as_ref().is_none_or(is_message), "a map that is no message: {error:?}");
-    if error.boxed_type_str == "RemoteActorError" {
-        assert!(!error.src_type_str.is_empty() && !error.relay_path.is_empty());
-    }
+    let wrong = if error.relay_path.last() != Some(us) {
+        "the sender is not the last hop"
+    } else if is_native && error.src_uid == *peer {
+        "natively boxed, and its receiver is the source"
+    } else if error.boxed_type_str == "ContextCancelled" && error.canceller.is_none() {
+        "a cancellation without canceller"
+    } else if error.boxed_type_str == "RemoteActorError" && error.src_type_str.is_empty() {
+        "relayed, and without a source"
+    } else if !error.bad_msg_as_dict.as_ref().is_none_or(is_message) {
+        "a map that is no message"
+    } else {
+        return Ok(());
+    };
+    Err(format!("{wrong}: {error:?}"))
 }
 
 /// A text of at most 255 bytes as payload.

@@ -1,0 +1,405 @@
+//! Which of several events of one dialog wins: the rules of `spec/precedence.md` as a second, independent
+//! statement of what both ends have to report.
+//!
+//! A [`Verdicts`] is told what happens at each end, in the order in which it happens there. It knows no
+//! bytes, phases or streams, and says how each end has ended and whom it names.
+
+use scipp_proto::phase::Role;
+use scipp_proto::{Failure, Kind, Outcome, RemoteError, RemoteErrorKind, Uid};
+
+/// An actor, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Actor(pub u8);
+
+impl Actor {
+    /// The uid of this actor in all tests with numbered actors.
+    pub fn uid(self) -> Uid {
+        Uid::new(format!("actor-{}", self.0), self.0.to_string())
+    }
+
+    /// The actor with this uid.
+    ///
+    /// # Panics
+    ///
+    /// If it has none of these.
+    pub fn of(uid: &Uid) -> Self {
+        Self(uid.uuid().parse().expect("the uid of a numbered actor"))
+    }
+}
+
+/// Why a dialog did not end well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Why {
+    /// An error of an application, possibly relayed.
+    Error,
+    /// Cancelled, in the name of this actor.
+    Cancelled(Actor),
+    /// One end sent faster than the other one read.
+    Overrun,
+    /// One end broke a rule of the dialog.
+    Broken,
+}
+
+impl Why {
+    /// What an error that arrived says.
+    pub fn of(error: &RemoteError) -> Self {
+        match (error.kind(), error.msg.src_type_str.as_str()) {
+            (RemoteErrorKind::ContextCancelled, _) => {
+                Self::Cancelled(Actor::of(error.canceller().expect("a cancellation names its canceller")))
+            }
+            (_, "StreamOverrun") => Self::Overrun,
+            (_, "MsgTypeError" | "MessagingError") => Self::Broken,
+            _ => Self::Error,
+        }
+    }
+}
+
+/// The final frame of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Final {
+    /// `Return`, or the `Stop` of a generator.
+    Result,
+    /// `Error`.
+    Error(Why),
+}
+
+/// How one end of a dialog has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ended {
+    /// With a result.
+    Returned,
+    /// With a failure.
+    Failed(Why),
+    /// By cancellation.
+    Cancelled {
+        /// The other end's task said so.
+        confirmed: bool,
+    },
+    /// With the connection.
+    Disconnected,
+}
+
+impl Ended {
+    /// What the core reports, in these words.
+    ///
+    /// # Panics
+    ///
+    /// If an error names none of the numbered actors.
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Returned(_) => Self::Returned,
+            Outcome::Failed(Failure::Remote(error)) => Self::Failed(Why::of(error)),
+            Outcome::Failed(Failure::Violation(_)) => Self::Failed(Why::Broken),
+            Outcome::Failed(_) => Self::Failed(Why::Error),
+            Outcome::Cancelled { confirmed, .. } => Self::Cancelled { confirmed: *confirmed },
+            Outcome::Disconnected(_) => Self::Disconnected,
+            other => panic!("an outcome that no rule knows: {other:?}"),
+        }
+    }
+}
+
+/// What can happen to a dialog, seen from its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each has its sentence in `text`")]
+pub enum Happening {
+    Result,
+    RemoteError,
+    OwnCancel,
+    SelfCancel,
+    ThirdCancel,
+    BodyError,
+    ChildOverran,
+    ParentOverran,
+    ChildBroke,
+    ParentBroke,
+    Deadline,
+    Loss,
+    ActorCancel,
+}
+
+impl Happening {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Result,
+        Self::RemoteError,
+        Self::OwnCancel,
+        Self::SelfCancel,
+        Self::ThirdCancel,
+        Self::BodyError,
+        Self::ChildOverran,
+        Self::ParentOverran,
+        Self::ChildBroke,
+        Self::ParentBroke,
+        Self::Deadline,
+        Self::Loss,
+        Self::ActorCancel,
+    ];
+
+    /// What it is, for people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Result => "result",
+            Self::RemoteError => "remote error",
+            Self::OwnCancel => "own cancel",
+            Self::SelfCancel => "peer's self-cancel",
+            Self::ThirdCancel => "third-party cancel",
+            Self::BodyError => "local body error",
+            Self::ChildOverran => "overrun by the child",
+            Self::ParentOverran => "overrun by the parent",
+            Self::ChildBroke => "type error of the child",
+            Self::ParentBroke => "type error of the parent",
+            Self::Deadline => "final-frame deadline",
+            Self::Loss => "connection loss",
+            Self::ActorCancel => "actor cancel",
+        }
+    }
+
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+/// What happened to one dialog so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Happenings(u16);
+
+impl Happenings {
+    /// Adds one.
+    pub const fn add(&mut self, happening: Happening) {
+        self.0 |= happening.bit();
+    }
+
+    /// Whether it is among them.
+    pub const fn has(self, happening: Happening) -> bool {
+        self.0 & happening.bit() != 0
+    }
+
+    /// All pairs of them, in the order of [`Happening::ALL`].
+    pub fn pairs(self) -> impl Iterator<Item = (Happening, Happening)> {
+        pairs().filter(move |&(one, other)| self.has(one) && self.has(other))
+    }
+}
+
+/// All pairs of different happenings.
+pub fn pairs() -> impl Iterator<Item = (Happening, Happening)> {
+    let all = Happening::ALL;
+    (0..all.len()).flat_map(move |at| (at + 1..all.len()).map(move |other| (all[at], all[other])))
+}
+
+/// What both ends of one dialog have to report.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Verdicts {
+    kind: Kind,
+    parent: Actor,
+    child: Actor,
+    /// The parent asked for the end.
+    asked: bool,
+    /// What failed the dialog at the parent before it ended.
+    failure: Option<Why>,
+    /// The final frame that the parent took.
+    taken: Option<Final>,
+    /// Why the child's task has to end.
+    told: Option<Why>,
+    accepted: bool,
+    ended: [Option<Ended>; 2],
+    /// What happened.
+    pub happened: Happenings,
+}
+
+impl Verdicts {
+    /// A dialog that was just opened.
+    pub fn new(kind: Kind, parent: Actor, child: Actor) -> Self {
+        Self {
+            kind,
+            parent,
+            child,
+            asked: false,
+            failure: None,
+            taken: None,
+            told: None,
+            accepted: false,
+            ended: [None; 2],
+            happened: Happenings::default(),
+        }
+    }
+
+    /// How this end has ended.
+    pub const fn ended(&self, role: Role) -> Option<Ended> {
+        self.ended[role as usize]
+    }
+
+    /// Whether the child's task runs, told to end or not.
+    pub const fn is_running(&self) -> bool {
+        self.accepted && self.ended(Role::Child).is_none()
+    }
+
+    /// Whether the child's task has to end.
+    pub const fn is_told(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// What failed the dialog at this end, ended or not, before any final frame.
+    pub const fn failure(&self, role: Role) -> Option<Why> {
+        match (role, self.told) {
+            (Role::Parent, _) => self.failure,
+            (Role::Child, None | Some(Why::Cancelled(_))) => None,
+            (Role::Child, told) => told,
+        }
+    }
+
+    /// Whether the parent has asked for the end.
+    pub const fn has_asked(&self) -> bool {
+        self.asked
+    }
+
+    /// Whom this end names as canceller. (D-46)
+    pub fn canceller(&self, role: Role) -> Option<Actor> {
+        let why = match role {
+            Role::Child => match (self.told, self.ended(role)) {
+                (Some(Why::Cancelled(_)), _) => self.told,
+                (_, Some(Ended::Failed(why))) => Some(why),
+                _ => None,
+            },
+            Role::Parent if self.failure.is_some() => None,
+            Role::Parent => match self.taken {
+                Some(Final::Error(why)) => Some(why),
+                Some(Final::Result) | None => None,
+            },
+        };
+        match why {
+            Some(Why::Cancelled(actor)) => Some(actor),
+            _ => None,
+        }
+    }
+
+    fn end(&mut self, role: Role, how: Ended) {
+        self.ended[role as usize].get_or_insert(how);
+    }
+}
+
+/// What happens at the parent.
+impl Verdicts {
+    /// It asks for the end: its application cancels, its body failed, or it lets go. (D-42)
+    pub fn asks(&mut self, because: Happening) {
+        if self.ended(Role::Parent).is_none() {
+            self.happened.add(because);
+            self.asked = true;
+        }
+    }
+
+    /// A notice about its own sending, or a broken rule of the child. Once it has asked, a notice is
+    /// nothing new. (D-43)
+    pub fn fails(&mut self, why: Why) {
+        if self.ended(Role::Parent).is_some() {
+            return;
+        }
+        self.happened.add(if why == Why::Overrun { Happening::ParentOverran } else { Happening::ChildBroke });
+        if self.failure.is_none() && (why != Why::Overrun || !self.asked) {
+            self.failure = Some(why);
+            self.asked = true;
+        }
+    }
+
+    /// It takes the child's final frame. (D-40, D-41, D-43)
+    pub fn takes(&mut self, last: Final) {
+        if self.ended(Role::Parent).is_some() {
+            return;
+        }
+        self.taken = Some(last);
+        let absorbs = |who| self.asked && (who == self.parent || who == self.child);
+        let how = match (self.failure, last) {
+            (Some(why), _) => Ended::Failed(why),
+            (None, Final::Result) => Ended::Returned,
+            (None, Final::Error(Why::Cancelled(who))) if absorbs(who) => Ended::Cancelled { confirmed: true },
+            (None, Final::Error(why)) => Ended::Failed(why),
+        };
+        self.end(Role::Parent, how);
+    }
+
+    /// Its deadline for the final frame runs out, or its request is answered without one. (D-44)
+    pub fn gives_up(&mut self) {
+        if self.ended(Role::Parent).is_none() {
+            self.happened.add(Happening::Deadline);
+        }
+        let how = self.failure.map_or(Ended::Cancelled { confirmed: false }, Ended::Failed);
+        self.end(Role::Parent, how);
+    }
+}
+
+/// What happens at the child.
+impl Verdicts {
+    /// It lets the task run.
+    pub const fn accepts(&mut self) {
+        self.accepted = true;
+    }
+
+    /// Something tells the task to end: the first reason counts. A task that does not run yet is over with
+    /// it, and its final frame is returned. (D-42)
+    pub fn tells(&mut self, why: Why, because: Happening) -> Option<Final> {
+        if self.ended(Role::Child).is_some() {
+            return None;
+        }
+        self.happened.add(because);
+        if self.told.is_some() {
+            return None;
+        }
+        self.told = Some(why);
+        (!self.accepted).then(|| self.unwinds())
+    }
+
+    /// The task cancels itself: in its own actor's name, whoever asked before; an error stays. (D-42)
+    pub fn cancels_itself(&mut self) {
+        if self.ended(Role::Child).is_some() {
+            return;
+        }
+        self.happened.add(Happening::SelfCancel);
+        if let None | Some(Why::Cancelled(_)) = self.told {
+            self.told = Some(Why::Cancelled(self.child));
+        }
+    }
+
+    /// The task is over: with a result, unless it was told to end. (D-41)
+    pub fn finishes(&mut self) -> Final {
+        self.happened.add(Happening::Result);
+        if self.told.is_some() {
+            return self.unwinds();
+        }
+        self.end(Role::Child, Ended::Returned);
+        Final::Result
+    }
+
+    /// The task is over with an error of its own, or with one it passes on. (D-41)
+    pub fn errs(&mut self, why: Why) -> Final {
+        self.happened.add(Happening::RemoteError);
+        self.ends_with(why)
+    }
+
+    fn ends_with(&mut self, why: Why) -> Final {
+        self.end(Role::Child, Ended::Failed(why));
+        Final::Error(why)
+    }
+
+    /// The task is over because it was told to end. (D-42)
+    pub fn unwinds(&mut self) -> Final {
+        let why = *self.told.get_or_insert(Why::Cancelled(self.child));
+        match why {
+            Why::Cancelled(_) => {
+                self.end(Role::Child, Ended::Cancelled { confirmed: true });
+                let is_generator = self.kind == Kind::Generator && self.accepted;
+                if is_generator { Final::Result } else { Final::Error(why) }
+            }
+            _ => self.ends_with(why),
+        }
+    }
+}
+
+/// What happens at either end.
+impl Verdicts {
+    /// The connection is lost. (D-45)
+    pub fn loses(&mut self, role: Role) {
+        if self.ended(role).is_none() {
+            self.happened.add(Happening::Loss);
+        }
+        self.end(role, Ended::Disconnected);
+    }
+}

@@ -1,0 +1,132 @@
+//! Links that delay, chop, stall and break.
+
+use std::time::Duration;
+
+use scipp_proto::Instant;
+use scipp_proto::phase::Role;
+
+use super::chance::Chance;
+use super::counts::{Counts, Stage};
+use crate::world::{Broken, Hung, World};
+
+/// What goes wrong with a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fault {
+    /// Nothing arrives at one end for a while.
+    Delay,
+    /// Everything arrives in small pieces, frames torn apart.
+    Chunks,
+    /// One end reads nothing for so long that the other cannot write.
+    SlowReader,
+    /// Both ends see the end of their input; what is on its way is lost.
+    Cut,
+    /// One end sees the end of its input.
+    HalfClose,
+    /// One end sees an error.
+    Reset,
+    /// The clock of one end is ahead all at once.
+    ClockStep,
+    /// A frame arrives that nobody sent.
+    Forgery,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Delay,
+        Self::Chunks,
+        Self::SlowReader,
+        Self::Cut,
+        Self::HalfClose,
+        Self::Reset,
+        Self::ClockStep,
+        Self::Forgery,
+    ];
+}
+
+/// One direction: towards one end of a link.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Direction {
+    /// Nothing arrives before.
+    pub(super) open_at: Instant,
+    /// At most so many bytes arrive at once.
+    pub(super) chunk: usize,
+    /// When the other end can write again.
+    pub(super) resumes_at: Option<Instant>,
+}
+
+impl Direction {
+    pub(super) const CLEAR: Self = Self { open_at: Instant::EPOCH, chunk: usize::MAX, resumes_at: None };
+}
+
+/// From a moment to a minute: deadlines of all lengths run out.
+fn while_(chance: &mut Chance) -> Duration {
+    Duration::from_millis(chance.of(&[1, 10, 100, 700, 3_000, 12_000, 40_000]))
+}
+
+/// Something goes wrong at one end of a link.
+pub(super) fn strike(
+    world: &mut World,
+    directions: &mut [[Direction; 2]],
+    (link, side): (usize, usize),
+    now: Instant,
+    chance: &mut Chance,
+    counts: &mut Counts,
+) -> Result<(), Broken> {
+    let fault = chance.of(&Fault::ALL);
+    if world.end(link, side).is_closed {
+        return Ok(());
+    }
+    let mut hit = open_dialogs(world, link);
+    if fault == Fault::Forgery {
+        // For one of them; what an actor cancel is told makes no difference.
+        hit.retain(|&(at, ..)| !world.dialogs[at].plan.is_actor_cancel);
+        hit = hit.get(chance.below(hit.len().max(1))).copied().into_iter().collect();
+    }
+    for &(_, _, stage) in &hit {
+        *counts.faults.entry((fault, stage)).or_default() += 1;
+    }
+    let direction = &mut directions[link][side];
+    match fault {
+        Fault::Delay => direction.open_at = now.saturating_add(while_(chance)),
+        Fault::Chunks => direction.chunk = 1 + chance.below(60),
+        Fault::SlowReader => {
+            direction.resumes_at = Some(now.saturating_add(while_(chance)));
+            return world.stall(link, 1 - side, true);
+        }
+        Fault::Cut => world.cut(link),
+        Fault::HalfClose | Fault::Reset => {
+            world.end_mut(link, side).hung = Hung::Cut;
+            return world.gone(link, side, fault == Fault::Reset);
+        }
+        Fault::ClockStep => {
+            let later = world.end(link, side).now.saturating_add(while_(chance));
+            return world.pass_time(link, side, later);
+        }
+        Fault::Forgery => {
+            for (at, role, _) in hit {
+                world.forge(at, role);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The ends of dialogs on a link that have not ended.
+fn open_dialogs(world: &World, link: usize) -> Vec<(usize, Role, Stage)> {
+    let mut open = Vec::new();
+    for (at, dialog) in world.dialogs.iter().enumerate().filter(|(_, one)| one.plan.link == link) {
+        for role in [Role::Parent, Role::Child] {
+            let conn = &world.end(link, dialog.side(role)).conn;
+            let Some(view) = dialog.seat(role).id.and_then(|id| conn.dialog(id)) else { continue };
+            let is_ending = match role {
+                Role::Parent => dialog.verdicts.has_asked(),
+                Role::Child => dialog.verdicts.is_told(),
+            };
+            if let Some(stage) = Stage::of(view.phase(), is_ending) {
+                open.push((at, role, stage));
+            }
+        }
+    }
+    open
+}
