@@ -35,7 +35,8 @@ const TURNS: usize = 16;
 ///
 /// Both directions of the socket are always armed: reading goes on while the peer is slow to take what we
 /// send. Only while [`OverrunPolicy::Pause`](crate::proto::OverrunPolicy::Pause) holds reading up, the end of
-/// the peer is noticed late, after `max_pause` at the latest. A body is polled by whoever polls the driver: one that computes for long holds up the connection.
+/// the peer is noticed late, after `max_pause` at the latest. A body is polled by whoever polls the driver:
+/// one that computes for long holds up the connection.
 ///
 /// # Dropping
 ///

@@ -6,12 +6,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use futures_util::future::{Either, select};
 use futures_util::{SinkExt, StreamExt};
 use scipp_smol::proto::{CloseReason, RuntimeEndpoint};
-use scipp_smol::{Ending, Error, NoArgs, Portal};
+use scipp_smol::{Actor, ConnectError, Ending, Error, NoArgs, Portal};
 
 use crate::pipe::pipe;
 use crate::pool::Flag;
+use crate::suite::wire::Dir;
 use crate::world::{ADD, Add, COLLECT, COUNT, DropAt, ECHO, FEED, ITEMS, NAP, World};
 
 /// Polls of a future that never ends by itself.
@@ -361,4 +363,52 @@ fn without_its_driver_a_connection_is_lost_and_everybody_knows() {
         world.assert_over();
     }
     println!("driver: dropped at {LONG} polls");
+}
+
+#[test]
+fn a_listener_whose_futures_are_dropped_goes_on() {
+    let dir = Dir::new();
+    for polls in 1..=LONG {
+        let server =
+            Actor::builder("server").function(ADD, async |args: Add| Ok::<_, Error>(args.a + args.b));
+        let listener = server.build().listen_unix(dir.join("socket")).unwrap();
+        let call = |path| async move {
+            let (portal, mut driver) = Actor::builder("client").build().connect_unix(path).await?;
+            let call = async move { portal.call::<_, u32>(ADD, &Add { a: 1, b: 2 }).await };
+            Ok::<_, ConnectError>(driver.run_until(call).await)
+        };
+        // The client is on another thread, and waits to be accepted whatever is dropped here.
+        let calling = smol::spawn(call(dir.join("socket")));
+        let reason = smol::block_on(async {
+            let driver = loop {
+                if let Some(accepted) = dropped_at(polls, listener.accept()).await {
+                    break accepted.expect("it was not stopped").1;
+                }
+            };
+            driver.await
+        });
+        assert_eq!(reason, CloseReason::Eof);
+        assert_eq!(smol::block_on(calling).unwrap(), Ok(3));
+        // What `serve` drives is dropped with it, and the next one serves on.
+        let mut lost = smol::spawn(call(dir.join("socket")));
+        let early = smol::block_on(async {
+            match select(pin!(dropped_at(polls, listener.serve())), &mut lost).await {
+                Either::Left(_dropped) => None,
+                Either::Right((result, _)) => Some(result),
+            }
+        });
+        let again = smol::spawn(call(dir.join("socket")));
+        let serving = smol::spawn({
+            let listener = listener.clone();
+            async move { listener.serve().await }
+        });
+        assert_eq!(smol::block_on(again).unwrap(), Ok(3));
+        match early.unwrap_or_else(|| smol::block_on(lost)) {
+            Ok(result) => assert!(matches!(result, Ok(3) | Err(Error::Disconnected(_))), "{result:?}"),
+            Err(error) => assert!(matches!(error, ConnectError::Handshake(_)), "{error}"),
+        }
+        listener.stop();
+        smol::block_on(serving);
+    }
+    println!("accept, serve: dropped at {LONG} polls");
 }
