@@ -98,7 +98,8 @@ impl serde::Serialize for Timestamp {
                 serializer.serialize_bytes(self.0)
             }
         }
-        let value = (CODE, Content(&self.to_ext()));
+        let content = self.to_ext();
+        let value = (CODE, Content(&content));
         serializer.serialize_newtype_struct(rmp_serde::MSGPACK_EXT_STRUCT_NAME, &value)
     }
 }
