@@ -253,18 +253,22 @@ impl Connection {
         }
     }
 
-    /// What does not conform is reported; the policy says what becomes of it. (P-20)
+    /// What does not conform is reported; the policy says what becomes of it. An item of a dialog that has
+    /// failed or ended can break nothing any more, and is not answered: unless it is handed over, it is
+    /// dropped. (P-20)
     fn judge(&mut self, id: DialogId, found: Found, value: &Payload) -> Fate {
         let kind = found.kind;
         let Some(error) = self.mistyped(id, found, value).map(Arc::new) else { return Fate::Delivered };
         self.tell_mistyped(id, &error);
-        let Some(bound) = self.table.get_mut(id).and_then(|dialog| dialog.bound.as_deref_mut()) else {
-            return Fate::Delivered;
-        };
+        let Some(dialog) = self.table.get_mut(id) else { return Fate::Delivered };
+        // A bad result ends its dialog, and came just now. An item may be read long after.
+        let is_over = kind == MsgKind::Yield && (dialog.is_ended() || dialog.fails_readers());
+        let Some(bound) = dialog.bound.as_deref_mut() else { return Fate::Delivered };
         bound.mistyped = bound.mistyped.saturating_add(1);
         let terms = Arc::clone(&bound.terms);
         match (&terms.on_mistyped, kind) {
             (TypePolicy::HandOver, _) => Fate::Delivered,
+            _ if is_over => self.drop_mistyped(id),
             (TypePolicy::Skip, MsgKind::Yield) => self.drop_mistyped(id),
             (TypePolicy::Reply(item), MsgKind::Yield) => {
                 self.reply(id, item);
