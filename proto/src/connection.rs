@@ -54,6 +54,8 @@ pub struct Connection {
     pub(crate) outbox: Outbox,
     pub(crate) table: Table,
     pub(crate) deadlines: Deadlines,
+    /// Dialogs that `take` asked to end: their deadlines are armed when the time is told next.
+    pub(crate) unarmed: Vec<DialogId>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) cids: CidSource,
     /// Dialogs whose payloads may be slices of a receive buffer.
@@ -163,6 +165,7 @@ impl Connection {
             awaits_spawn_spec: false,
             outbox,
             deadlines: Deadlines::default(),
+            unarmed: Vec::new(),
             events: VecDeque::new(),
             cids: CidSource::new(low),
             holding: Vec::new(),
@@ -329,6 +332,7 @@ impl Connection {
         }
         self.timers = Timers::default();
         self.deadlines.clear();
+        self.unarmed.clear();
         self.receive.clear();
         self.events.push_back(Event::Closed { reason });
     }

@@ -247,10 +247,13 @@ impl Connection {
     pub(crate) fn judge_taken(&mut self, id: DialogId, item: &Payload) -> Fate {
         let Some(dialog) = self.table.get(id) else { return Fate::Delivered };
         let found = dialog.bound.as_deref().and_then(|bound| bound.check_narrowed(MsgKind::Yield, item));
-        match found {
-            Some(found) => self.judge(id, Found::new(dialog.role.peer(), MsgKind::Yield, found), item),
-            None => Fate::Delivered,
+        let Some(found) = found else { return Fate::Delivered };
+        let cancel = dialog.cancel;
+        let fate = self.judge(id, Found::new(dialog.role.peer(), MsgKind::Yield, found), item);
+        if self.table.get(id).is_some_and(|dialog| dialog.cancel != cancel) {
+            self.arm_later(id);
         }
+        fate
     }
 
     /// What does not conform is reported; the policy says what becomes of it. An item of a dialog that has

@@ -1,8 +1,10 @@
 //! Terms and narrowings over the life of a dialog: before it runs, between its verbs, after its end.
 
-use scipp_conformance::pair::Side;
+use std::time::Duration;
+
+use scipp_conformance::pair::{Pair, Side};
 use scipp_proto::spec::Slots;
-use scipp_proto::{Outcome, Take, Terms};
+use scipp_proto::{Config, Deadline, DialogEvent, Event, Outcome, Take, Terms};
 
 use crate::rig::{Rig, payload};
 
@@ -50,4 +52,38 @@ fn nor_one_of_a_child_that_has_finished() {
     assert_eq!(rig.child_conn().take(child), Ok(Take::End));
     let dialog = rig.child_conn().dialog(child).unwrap();
     assert_eq!((dialog.mistyped(), dialog.dropped(), dialog.error()), (1, 1, None));
+}
+
+/// `take` knows no time: the child gets all of its time from when the core is told what time it is.
+#[test]
+fn a_cancel_by_a_narrowing_has_its_time_however_long_nothing_was_told() {
+    const TIMEOUT: Duration = Duration::from_secs(5);
+    let mut config = Config::default();
+    config.final_frame_timeout = Some(TIMEOUT);
+    let mut pair = Pair::established(config);
+    let (parent, child) = pair.open_streaming(Side::A);
+    pair.conn(Side::B).send(child, payload(YO)).unwrap();
+    pair.settle();
+    pair.end_mut(Side::A).events.clear();
+    let start = pair.now();
+    let conn = pair.conn(Side::A);
+    conn.narrow(parent, yields("int")).unwrap();
+    assert_eq!(conn.take(parent), Ok(Take::Failed));
+    let told: Vec<Event> = std::iter::from_fn(|| conn.poll_event()).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(conn.poll_transmit().is_some(), "the request goes out at once");
+    assert!(conn.poll_timeout().is_some_and(|(at, _)| at <= start), "the core asks for the time");
+    let later = start.saturating_add(Duration::from_secs(60));
+    conn.handle_timeout(later);
+    assert_eq!(conn.poll_event(), None);
+    let (due, _) = conn.poll_timeout().unwrap();
+    assert!(due > later, "{due:?}");
+    conn.handle_timeout(later.saturating_add(TIMEOUT));
+    let told: Vec<Event> = std::iter::from_fn(|| conn.poll_event()).collect();
+    let is_ended = |event: &Event| matches!(event, Event::Dialog { event: DialogEvent::Ended, .. });
+    let is_overdue = |event: &Event| {
+        matches!(event, Event::Dialog { event: DialogEvent::Overdue(Deadline::CancelAck), .. })
+    };
+    assert!(told.iter().any(is_ended), "{told:?}");
+    assert!(told.iter().all(|event| is_ended(event) || is_overdue(event)), "{told:?}");
 }
