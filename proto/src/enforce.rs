@@ -37,11 +37,12 @@ impl Connection {
     }
 
     /// Lets a requested task run on the terms of its endpoint, and tells whether it does: a request whose
-    /// arguments do not conform is refused instead, by `Error(MsgTypeError)` in place of `StartAck`.
+    /// arguments do not conform is refused instead, by `Error(MsgTypeError)` in place of `StartAck`; or as
+    /// [`unwound`](Self::unwound) does, if it was cancelled here before.
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept).
+    /// [`Misuse::WrongTarget`] if it is the request of another dialog, and as [`accept`](Self::accept).
     #[track_caller]
     pub fn accept_limited(
         &mut self,
@@ -51,9 +52,13 @@ impl Connection {
         terms: &Arc<Terms>,
     ) -> Result<bool, Misuse> {
         let dialog = self.child(id, Verb::Accept)?;
-        if dialog.phase != Phase::Requested || dialog.unwind.is_some() {
+        if dialog.phase != Phase::Requested {
             return self.accept(id, kind).map(|()| true);
         }
+        if dialog.cid != request.cid {
+            return Err(Misuse::WrongTarget(Verb::Accept));
+        }
+        let was_told = dialog.unwind.is_some();
         let Err(mismatch) = terms.slots.check_kwargs(&request.kwargs) else {
             dialog.bound = Some(Bound::boxed(terms));
             return self.accept(id, kind).map(|()| true);
@@ -64,6 +69,9 @@ impl Connection {
         error.start = error.value.as_ref().and_then(|_| self.start_of(request));
         let error = Arc::new(error);
         self.tell_mistyped(id, &error);
+        if was_told {
+            return self.unwound(id).map(|()| false);
+        }
         self.fail_mistyped(id, MsgKind::Start, error);
         Ok(false)
     }

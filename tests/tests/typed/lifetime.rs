@@ -1,10 +1,14 @@
 //! Terms and narrowings over the life of a dialog: before it runs, between its verbs, after its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scipp_conformance::pair::{Pair, Side};
-use scipp_proto::spec::Slots;
-use scipp_proto::{Config, Deadline, DialogEvent, Event, Outcome, Take, Terms};
+use scipp_conformance::script::call;
+use scipp_proto::spec::{PldSpec, Slots};
+use scipp_proto::{
+    Call, Config, Deadline, DialogEvent, Event, Kind, Kwargs, Misuse, Outcome, Take, Terms, Verb,
+};
 
 use crate::rig::{Rig, payload};
 
@@ -13,6 +17,15 @@ const YO: &[u8] = b"\xa2yo";
 
 fn yields(spec: &str) -> Slots {
     Slots { yields: Some(spec.parse().unwrap()), ..Slots::default() }
+}
+
+fn params(spec: &str) -> Terms {
+    let spec: PldSpec = spec.parse().unwrap();
+    Terms::new(Slots { params: Some(spec), ..Slots::default() })
+}
+
+fn called(kwargs: &'static [u8]) -> Call {
+    Call { kwargs: Kwargs::new(kwargs.into()).unwrap(), ..call(Kind::Context) }
 }
 
 /// What its reader forbids after the end can end nothing any more: it is reported, dropped and counted.
@@ -86,4 +99,44 @@ fn a_cancel_by_a_narrowing_has_its_time_however_long_nothing_was_told() {
     };
     assert!(told.iter().any(is_ended), "{told:?}");
     assert!(told.iter().all(|event| is_ended(event) || is_overdue(event)), "{told:?}");
+}
+
+/// A task that ended itself before it was accepted is bound by its terms all the same.
+#[test]
+fn arguments_are_judged_also_after_the_childs_own_cancel() {
+    for (kwargs, runs) in [(&b"\x81\xa1n\x01"[..], true), (b"\x80", false)] {
+        let mut pair = Pair::established(Config::default());
+        let now = pair.now();
+        let parent = pair.conn(Side::A).open(now, &called(kwargs)).unwrap();
+        pair.settle();
+        let Some(Event::Opened { id, request }) = pair.end_mut(Side::B).events.pop_front() else { panic!() };
+        let conn = pair.conn(Side::B);
+        conn.cancel(now, id).unwrap();
+        let mut terms = params("F where F = struct(n: int)");
+        terms.slots.started = Some("int".parse().unwrap());
+        assert_eq!(conn.accept_limited(id, Kind::Context, &request, &Arc::new(terms)), Ok(runs));
+        if runs {
+            assert!(matches!(conn.started(id, payload(YO)), Err(Misuse::Mistyped(_))));
+            continue;
+        }
+        assert!(conn.dialog(id).unwrap().is_ended());
+        pair.settle();
+        assert!(pair.conn(Side::A).dialog(parent).unwrap().is_ended());
+    }
+}
+
+#[test]
+fn a_request_is_judged_for_its_own_dialog_only() {
+    let mut pair = Pair::established(Config::default());
+    let now = pair.now();
+    for kwargs in [&b"\x80"[..], b"\x81\xa1n\x01"] {
+        pair.conn(Side::A).open(now, &called(kwargs)).unwrap();
+    }
+    pair.settle();
+    let opened: Vec<_> = pair.end_mut(Side::B).events.drain(..).collect();
+    let [Event::Opened { id, .. }, Event::Opened { request, .. }] = &opened[..] else { panic!("{opened:?}") };
+    let terms = Arc::new(params("F where F = struct(n: int)"));
+    let accepted = pair.conn(Side::B).accept_limited(*id, Kind::Context, request, &terms);
+    assert_eq!(accepted, Err(Misuse::WrongTarget(Verb::Accept)));
+    assert_eq!(pair.conn(Side::B).poll_transmit(), None);
 }
