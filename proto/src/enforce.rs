@@ -238,9 +238,7 @@ impl Connection {
     /// for items only when they are taken.
     pub(crate) fn is_welcome(&mut self, id: DialogId, kind: MsgKind, value: &Payload) -> bool {
         let Some(dialog) = self.table.get(id) else { return true };
-        // The answer to an actor cancel is the runtime's, whatever the terms are. (P-18)
-        let bound = dialog.bound.as_deref().filter(|_| !dialog.is_actor_cancel());
-        let found = bound.and_then(|bound| {
+        let found = dialog.terms_in_force().and_then(|bound| {
             if kind == MsgKind::Yield {
                 bound.check_terms(kind, value)
             } else {
@@ -339,9 +337,15 @@ fn arguments(kwargs: &Kwargs) -> Payload {
 }
 
 impl Dialog {
+    /// What received values are held to. The answer to an actor cancel is the runtime's, whatever the terms
+    /// are. (P-18)
+    fn terms_in_force(&self) -> Option<&Bound> {
+        self.bound.as_deref().filter(|_| !self.is_actor_cancel())
+    }
+
     /// Whether a value of this kind that was delivered does not conform: it was handed over. (P-20)
     pub(crate) fn handed_over(&self, kind: MsgKind, value: &Payload) -> Option<Box<Mistyped>> {
-        let bound = self.bound.as_deref().filter(|bound| bound.terms.on_mistyped == TypePolicy::HandOver)?;
+        let bound = self.terms_in_force().filter(|bound| bound.terms.on_mistyped == TypePolicy::HandOver)?;
         let (spec, mismatch) = bound.check(kind, value, Parity::Allow)?;
         Some(Box::new(Mistyped {
             culprit: self.role.peer(),

@@ -7,10 +7,11 @@ use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::script::call;
 use scipp_proto::spec::{PldSpec, Slots};
 use scipp_proto::{
-    Call, Config, Deadline, DialogEvent, Event, Kind, Kwargs, Misuse, Outcome, Take, Terms, Verb,
+    Call, Config, Deadline, DialogEvent, Event, Kind, Kwargs, Misuse, Outcome, Payload, Received,
+    RuntimeEndpoint, Take, Target, Terms, TypePolicy, Verb,
 };
 
-use crate::rig::{Rig, payload};
+use crate::rig::{Rig, payload, terms};
 
 const ONE: &[u8] = b"\x01";
 const YO: &[u8] = b"\xa2yo";
@@ -139,4 +140,21 @@ fn a_request_is_judged_for_its_own_dialog_only() {
     let accepted = pair.conn(Side::B).accept_limited(*id, Kind::Context, request, &terms);
     assert_eq!(accepted, Err(Misuse::WrongTarget(Verb::Accept)));
     assert_eq!(pair.conn(Side::B).poll_transmit(), None);
+}
+
+#[test]
+fn the_answer_to_an_actor_cancel_is_never_mistyped() {
+    let mut pair = Pair::established(Config::default());
+    let now = pair.now();
+    let cancel = Call { target: Target::Runtime(RuntimeEndpoint::Cancel), ..call(Kind::Function) };
+    let lenient = Terms { on_mistyped: TypePolicy::HandOver, ..terms("None") };
+    let id = pair.conn(Side::A).open_limited(now, &cancel, &Arc::new(lenient)).unwrap();
+    pair.settle();
+    let Some(Event::ActorCancelRequested { id: request }) = pair.end_mut(Side::B).events.pop_front() else {
+        panic!()
+    };
+    pair.conn(Side::B).acknowledge(request).unwrap();
+    pair.settle();
+    let received = pair.conn(Side::A).receive(id);
+    assert_eq!(received, Ok(Received::Returned(Some(Payload::bool(true)))));
 }
