@@ -301,10 +301,15 @@ impl Connection {
         self.count_reply();
     }
 
+    /// Whether more may be queued than has to be.
+    pub(crate) fn has_room(&self) -> bool {
+        self.outbox.unwritten() <= self.config.outbox_bytes
+    }
+
     /// Counts a reply. A peer that makes us answer and does not read is not served without end: the
     /// connection closes when the next frame would be taken.
     pub(crate) fn count_reply(&mut self) {
-        if self.outbox.unwritten() > self.config.outbox_bytes {
+        if !self.has_room() {
             self.owed_replies = self.owed_replies.saturating_add(1);
         }
     }

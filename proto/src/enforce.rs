@@ -66,7 +66,7 @@ impl Connection {
         let spec = terms.slots.params.as_ref().map(PldSpec::label).unwrap_or_default();
         let found = Found { culprit: Role::Parent, kind: MsgKind::Start, spec, mismatch };
         let Some(mut error) = self.mistyped(id, found, &arguments(&request.kwargs)) else { return Ok(false) };
-        error.start = error.value.as_ref().and_then(|_| self.start_of(request));
+        error.start = error.value.as_ref().filter(|_| self.has_room()).and_then(|_| self.start_of(request));
         let error = Arc::new(error);
         self.tell_mistyped(id, &error);
         if was_told {
@@ -304,13 +304,15 @@ impl Connection {
         Fate::Dropped
     }
 
-    /// Sends an item back, if our end of the stream is open.
+    /// Sends an item back, if our end of the stream is open, there is room, and it fits in a frame.
     fn reply(&mut self, id: DialogId, item: &Payload) {
         let Some(dialog) = self.table.get(id) else { return };
         let is_open = dialog.stream_opened && dialog.kind == Kind::Context;
-        if is_open && matches!(dialog.judge(dialog.role, Signal::Yield), Verdict::To(_)) {
+        let may_send = is_open && matches!(dialog.judge(dialog.role, Signal::Yield), Verdict::To(_));
+        if may_send && self.has_room() {
             let cid = Arc::clone(&dialog.cid);
-            self.emit_reply(&Message::Yield { cid: (&cid).into(), pld: item.clone() });
+            let _ = self.emit_payload(Verb::Send, &Message::Yield { cid: (&cid).into(), pld: item.clone() });
+            self.count_reply();
         }
     }
 

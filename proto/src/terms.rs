@@ -22,7 +22,9 @@ pub enum TypePolicy {
     /// Deliver it as it is: [`receive`](crate::Connection::receive) tells it from the others, and nothing
     /// else happens to the dialog.
     HandOver,
-    /// Drop the item, count it, and send this one back; not where the stream of ours is not open.
+    /// Drop the item, count it, and send this one back; not where the stream of ours is not open, and not
+    /// while the peer does not read. It has to conform at the other end: two ends that reply to each other's
+    /// replies never come to rest.
     Reply(Payload),
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::script::call;
 use scipp_proto::spec::{PldSpec, Slots};
+use scipp_proto::wire::{Message, decode};
 use scipp_proto::{
     Call, Config, Deadline, DialogEvent, Event, Kind, Kwargs, Misuse, Outcome, Payload, Received,
     RuntimeEndpoint, Take, Target, Terms, TypePolicy, Verb,
@@ -157,4 +158,46 @@ fn the_answer_to_an_actor_cancel_is_never_mistyped() {
     pair.settle();
     let received = pair.conn(Side::A).receive(id);
     assert_eq!(received, Ok(Received::Returned(Some(Payload::bool(true)))));
+}
+
+#[test]
+fn a_reply_that_fits_in_no_frame_is_not_sent() {
+    let mut config = Config::default();
+    config.max_frame = 1000;
+    let mut pair = Pair::established(config);
+    let (parent, child) = pair.open_streaming(Side::A);
+    let reply = Payload::encode(&"x".repeat(2000)).unwrap();
+    let terms = Terms { on_mistyped: TypePolicy::Reply(reply), ..terms("int") };
+    pair.conn(Side::B).limit(child, &Arc::new(terms)).unwrap();
+    pair.conn(Side::A).send(parent, payload(YO)).unwrap();
+    pair.settle();
+    assert_eq!(pair.conn(Side::A).take(parent), Ok(Take::Pending));
+    assert_eq!(pair.conn(Side::B).dialog(child).unwrap().dropped(), 1);
+}
+
+/// What a peer does not read is kept: its own texts are not sent back to it then.
+#[test]
+fn a_bad_request_is_sent_back_only_to_who_reads() {
+    let mut config = Config::default();
+    config.outbox_bytes = 0;
+    let mut pair = Pair::established(config);
+    let now = pair.now();
+    let conn = pair.conn(Side::B);
+    let mut echoed = Vec::new();
+    for cid in ["1", "2"] {
+        let start = serde_json::json!({
+            "msg_type": "Start", "cid": cid, "ns": 5, "func": "f", "kwargs": {}, "uid": ["a", "b"], "pld_spec": "Any",
+        });
+        let body = Payload::encode(&start).unwrap();
+        let len = u32::try_from(body.as_bytes().len()).unwrap();
+        let frame = [&len.to_le_bytes()[..], body.as_bytes()].concat();
+        assert_eq!(conn.handle_input(now, &frame), frame.len());
+        assert_eq!(conn.poll_event(), None);
+        let answer = conn.poll_transmit().unwrap();
+        let Ok(Message::Error(error)) = decode(&answer.slice(4..), &Config::default().limits()) else {
+            panic!("{answer:?}")
+        };
+        echoed.push(error.bad_msg_as_dict.is_some());
+    }
+    assert_eq!(echoed, [true, false], "the first answer was not written");
 }
