@@ -28,7 +28,7 @@ impl Connection {
         call: &Call,
         terms: &Arc<Terms>,
     ) -> Result<DialogId, OpenError> {
-        terms.slots.check_kwargs(&call.kwargs).map_err(OpenError::Mistyped)?;
+        terms.check_sent(&call.kwargs).map_err(OpenError::Mistyped)?;
         let id = self.open(now, call)?;
         if let Some(dialog) = self.table.get_mut(id) {
             dialog.bound = Some(Bound::boxed(terms));
@@ -334,7 +334,7 @@ impl Connection {
 }
 
 /// Arguments as a value.
-fn arguments(kwargs: &Kwargs) -> Payload {
+pub(crate) fn arguments(kwargs: &Kwargs) -> Payload {
     Payload::trusted(kwargs.as_bytes().clone())
 }
 

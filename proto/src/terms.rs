@@ -2,7 +2,8 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use crate::payload::Payload;
+use crate::enforce::arguments;
+use crate::payload::{Kwargs, Payload};
 use crate::spec::{Mismatch, PldSpec, Slot, Slots};
 use crate::wire::MsgKind;
 
@@ -85,6 +86,15 @@ impl Terms {
     /// One spec for the first value, the items and the result.
     pub fn one_for_all(spec: PldSpec) -> Self {
         Self::new(Slots::one_for_all(spec))
+    }
+
+    /// Checks arguments that are to be sent. (P-21)
+    pub(crate) fn check_sent(&self, kwargs: &Kwargs) -> Result<(), Mismatch> {
+        self.slots.check_kwargs(kwargs)?;
+        match (self.parity, &self.slots.params) {
+            (Parity::Strict, Some(spec)) => spec.check_exact(&arguments(kwargs)),
+            (Parity::Strict, None) | (Parity::Allow, _) => Ok(()),
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use scipp_conformance::script::call;
 use scipp_proto::spec::{PldSpec, Slots};
 use scipp_proto::wire::{Message, decode};
 use scipp_proto::{
-    Call, Config, Deadline, DialogEvent, Event, Kind, Kwargs, Misuse, Outcome, Payload, Received,
-    RuntimeEndpoint, Take, Target, Terms, TypePolicy, Verb,
+    Call, Config, Deadline, DialogEvent, Event, Kind, Kwargs, Misuse, OpenError, Outcome, Parity, Payload,
+    Received, RuntimeEndpoint, Take, Target, Terms, TypePolicy, Verb,
 };
 
 use crate::rig::{Rig, payload, terms};
@@ -158,6 +158,21 @@ fn the_answer_to_an_actor_cancel_is_never_mistyped() {
     pair.settle();
     let received = pair.conn(Side::A).receive(id);
     assert_eq!(received, Ok(Received::Returned(Some(Payload::bool(true)))));
+}
+
+#[test]
+fn strict_parity_holds_for_arguments() {
+    let lax = params("F where F = struct(n: float)");
+    let strict = Arc::new(Terms { parity: Parity::Strict, ..lax.clone() });
+    let mut pair = Pair::established(Config::default());
+    let now = pair.now();
+    let conn = pair.conn(Side::A);
+    for lossy in [&b"\x82\xa1n\xca\x00\x00\x00\x00\xa5extra\x02"[..], b"\x81\xa1n\x01"] {
+        let opened = conn.open_limited(now, &called(lossy), &strict);
+        assert!(matches!(opened, Err(OpenError::Mistyped(_))), "{opened:?}");
+        assert!(conn.open_limited(now, &called(lossy), &Arc::new(lax.clone())).is_ok());
+    }
+    assert!(conn.open_limited(now, &called(b"\x81\xa1n\xca\x00\x00\x00\x00"), &strict).is_ok());
 }
 
 #[test]
