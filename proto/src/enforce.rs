@@ -76,14 +76,14 @@ impl Connection {
         Ok(false)
     }
 
-    /// Puts a dialog on these terms, from here on. Frames are taken when they are polled, so what is
-    /// set after `open` holds for all of them.
+    /// Puts a dialog on these terms, from here on; its narrowings stay. Frames are taken when they are polled,
+    /// so what is set after `open` holds for all of them.
     ///
     /// # Errors
     ///
     /// [`Misuse::UnknownDialog`].
     pub fn limit(&mut self, id: DialogId, terms: &Arc<Terms>) -> Result<(), Misuse> {
-        self.visible_mut(id)?.bound = Some(Bound::boxed(terms));
+        self.visible_mut(id)?.bound.get_or_insert_default().terms = Arc::clone(terms);
         Ok(())
     }
 
@@ -95,13 +95,17 @@ impl Connection {
     ///
     /// [`Misuse::UnknownDialog`].
     pub fn narrow(&mut self, id: DialogId, slots: Slots) -> Result<Narrowing, Misuse> {
-        Ok(self.visible_mut(id)?.bound.get_or_insert_default().narrow(slots))
+        let serial = self.visible_mut(id)?.bound.get_or_insert_default().narrow(slots);
+        Ok(Narrowing { dialog: id, serial })
     }
 
-    /// Ends a narrowing, and those that were begun after it.
+    /// Ends a narrowing, and those that were begun after it. One that has ended, or that is of another dialog,
+    /// ends nothing.
     pub fn restore(&mut self, id: DialogId, narrowing: Narrowing) {
-        if let Some(bound) = self.table.get_mut(id).and_then(|dialog| dialog.bound.as_deref_mut()) {
-            bound.restore(narrowing);
+        let Narrowing { dialog, serial } = narrowing;
+        let dialog = self.table.get_mut(id).filter(|_| dialog == id);
+        if let Some(bound) = dialog.and_then(|dialog| dialog.bound.as_deref_mut()) {
+            bound.restore(serial);
         }
     }
 
@@ -112,7 +116,7 @@ impl Connection {
     /// [`Misuse::UnknownDialog`].
     pub fn narrowed(&mut self, id: DialogId, slots: Slots) -> Result<Narrowed<'_>, Misuse> {
         let narrowing = self.narrow(id, slots)?;
-        Ok(Narrowed { connection: self, id, narrowing })
+        Ok(Narrowed { connection: self, narrowing: Some(narrowing) })
     }
 
     /// Checks a value against what is in force for messages of this kind, without sending it.
@@ -140,8 +144,7 @@ impl Connection {
 #[derive(Debug)]
 pub struct Narrowed<'a> {
     connection: &'a mut Connection,
-    id: DialogId,
-    narrowing: Narrowing,
+    narrowing: Option<Narrowing>,
 }
 
 impl core::ops::Deref for Narrowed<'_> {
@@ -160,7 +163,9 @@ impl core::ops::DerefMut for Narrowed<'_> {
 
 impl Drop for Narrowed<'_> {
     fn drop(&mut self) {
-        self.connection.restore(self.id, self.narrowing);
+        if let Some(narrowing) = self.narrowing.take() {
+            self.connection.restore(narrowing.dialog, narrowing);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::script::call;
 use scipp_proto::spec::{PldSpec, Slots};
-use scipp_proto::wire::{Message, decode};
+use scipp_proto::wire::{Message, MsgKind, decode};
 use scipp_proto::{
     Call, Config, Deadline, DialogEvent, Event, Kind, Kwargs, Misuse, OpenError, Outcome, Parity, Payload,
     Received, RuntimeEndpoint, Take, Target, Terms, TypePolicy, Verb,
@@ -173,6 +173,37 @@ fn strict_parity_holds_for_arguments() {
         assert!(conn.open_limited(now, &called(lossy), &Arc::new(lax.clone())).is_ok());
     }
     assert!(conn.open_limited(now, &called(b"\x81\xa1n\xca\x00\x00\x00\x00"), &strict).is_ok());
+}
+
+#[test]
+fn new_terms_leave_the_narrowings_in_force() {
+    let mut rig = Rig::alike(Side::A, Terms::default());
+    let (parent, yo) = (rig.parent, payload(YO));
+    let narrowing = rig.parent_conn().narrow(parent, yields("int")).unwrap();
+    rig.parent_conn().limit(parent, &Arc::new(Terms::default())).unwrap();
+    assert!(rig.parent_conn().validate(parent, MsgKind::Yield, &yo).is_err());
+    rig.parent_conn().restore(parent, narrowing);
+    assert_eq!(rig.parent_conn().validate(parent, MsgKind::Yield, &yo), Ok(()));
+}
+
+/// A narrowing that ended with an outer one, and one of another dialog, end nothing when they are given back.
+#[test]
+fn a_narrowing_ends_itself_and_no_other() {
+    let mut rig = Rig::alike(Side::A, Terms::default());
+    let (parent, yo) = (rig.parent, payload(YO));
+    let outer = rig.parent_conn().narrow(parent, yields("int|None")).unwrap();
+    let inner = rig.parent_conn().narrow(parent, yields("int")).unwrap();
+    rig.parent_conn().restore(parent, outer);
+    for _ in 0..2 {
+        rig.parent_conn().narrow(parent, yields("int")).unwrap();
+    }
+    rig.parent_conn().restore(parent, inner);
+    assert!(rig.parent_conn().validate(parent, MsgKind::Yield, &yo).is_err());
+    let other = rig.pair.open(Side::A, Kind::Context).0;
+    let foreign = rig.parent_conn().narrow(other, yields("int")).unwrap();
+    rig.parent_conn().restore(parent, foreign);
+    assert!(rig.parent_conn().validate(parent, MsgKind::Yield, &yo).is_err());
+    assert!(rig.parent_conn().validate(other, MsgKind::Yield, &yo).is_err());
 }
 
 #[test]
