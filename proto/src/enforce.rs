@@ -281,7 +281,11 @@ impl Connection {
         bound.mistyped = bound.mistyped.saturating_add(1);
         let terms = Arc::clone(&bound.terms);
         match (&terms.on_mistyped, kind) {
-            (TypePolicy::HandOver, _) => Fate::Delivered,
+            (TypePolicy::HandOver, MsgKind::Yield) => Fate::Delivered,
+            (TypePolicy::HandOver, _) => {
+                bound.handed_over.push(Mistyped { value: None, ..Mistyped::clone(&error) });
+                Fate::Delivered
+            }
             _ if is_over => self.drop_mistyped(id),
             (TypePolicy::Skip, MsgKind::Yield) => self.drop_mistyped(id),
             (TypePolicy::Reply(item), MsgKind::Yield) => {
@@ -350,8 +354,13 @@ impl Dialog {
         self.bound.as_deref().filter(|_| !self.is_actor_cancel())
     }
 
-    /// Whether a value of this kind that was delivered does not conform: it was handed over. (P-20)
+    /// Whether a value of this kind that was delivered does not conform: it was handed over. Of a first value
+    /// or a result that was found out when it arrived. (P-20, P-24)
     pub(crate) fn handed_over(&self, kind: MsgKind, value: &Payload) -> Option<Box<Mistyped>> {
+        if kind != MsgKind::Yield {
+            let told = self.bound.as_deref()?.handed_over.iter().find(|error| error.kind == kind)?;
+            return Some(Box::new(Mistyped { value: Some(value.clone()), ..told.clone() }));
+        }
         let bound = self.terms_in_force().filter(|bound| bound.terms.on_mistyped == TypePolicy::HandOver)?;
         let (spec, mismatch) = bound.check(kind, value, Parity::Allow)?;
         Some(Box::new(Mistyped {

@@ -4,6 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::enforce::arguments;
 use crate::event::DialogId;
+use crate::mistyped::Mistyped;
 use crate::payload::{Kwargs, Payload};
 use crate::spec::{Mismatch, PldSpec, Slot, Slots};
 use crate::wire::MsgKind;
@@ -122,6 +123,8 @@ pub(crate) struct Bound {
     narrowings: u64,
     /// Values that did not conform.
     pub(crate) mistyped: u64,
+    /// Why the first value and the result did not, if they were handed over; without the values.
+    pub(crate) handed_over: Vec<Mistyped>,
 }
 
 impl Bound {
@@ -170,13 +173,15 @@ impl Bound {
 
     /// What can influence a later frame, event or verb.
     pub(crate) fn hash(&self, hasher: &mut impl core::hash::Hasher) {
-        core::hash::Hash::hash(&(&self.terms, self.narrowed.len()), hasher);
+        core::hash::Hash::hash(&(&self.terms, &self.handed_over, self.narrowed.len()), hasher);
         self.narrowed().for_each(|slots| core::hash::Hash::hash(slots, hasher));
     }
 
     /// Bytes of it; the terms are shared by all dialogs of their endpoint.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Self>().saturating_add(self.narrowed.capacity().saturating_mul(size_of::<(u64, Slots)>()))
+        size_of::<Self>()
+            .saturating_add(self.narrowed.capacity().saturating_mul(size_of::<(u64, Slots)>()))
+            .saturating_add(self.handed_over.capacity().saturating_mul(size_of::<Mistyped>()))
     }
 }
 

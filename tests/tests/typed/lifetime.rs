@@ -175,6 +175,28 @@ fn strict_parity_holds_for_arguments() {
     assert!(conn.open_limited(now, &called(b"\x81\xa1n\xca\x00\x00\x00\x00"), &strict).is_ok());
 }
 
+/// What was told of a value when it arrived is what its reader hears, whatever was narrowed since.
+#[test]
+fn a_first_value_is_judged_when_it_arrives() {
+    let lenient = Terms { on_mistyped: TypePolicy::HandOver, ..Terms::default() };
+    let narrow = || Slots { started: Some("int".parse().unwrap()), ..Slots::default() };
+    for is_early in [true, false] {
+        let mut rig = Rig::alike(Side::A, lenient.clone());
+        let (parent, child) = (rig.parent, rig.child);
+        let early = is_early.then(|| rig.parent_conn().narrow(parent, narrow()).unwrap());
+        rig.child_conn().started(child, payload(YO)).unwrap();
+        rig.pair.settle();
+        match early {
+            Some(narrowing) => rig.parent_conn().restore(parent, narrowing),
+            None => drop(rig.parent_conn().narrow(parent, narrow()).unwrap()),
+        }
+        let reported = rig.events(Side::A).iter().any(|event| matches!(event, Event::Mistyped { .. }));
+        let received = rig.parent_conn().receive(parent).unwrap();
+        assert_eq!((reported, matches!(received, Received::Mistyped(_))), (is_early, is_early));
+        assert_eq!((received.kind(), received.value()), (Some(MsgKind::Started), Some(&payload(YO))));
+    }
+}
+
 #[test]
 fn new_terms_leave_the_narrowings_in_force() {
     let mut rig = Rig::alike(Side::A, Terms::default());
