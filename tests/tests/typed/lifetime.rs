@@ -9,7 +9,7 @@ use scipp_proto::spec::{PldSpec, Slots};
 use scipp_proto::wire::{Message, MsgKind, decode};
 use scipp_proto::{
     Call, Config, Deadline, DialogEvent, Event, Kind, Kwargs, Misuse, OpenError, Outcome, Parity, Payload,
-    Received, RuntimeEndpoint, Take, Target, Terms, TypePolicy, Verb,
+    Received, Report, RuntimeEndpoint, Take, Target, Terms, TypePolicy, Verb,
 };
 
 use crate::rig::{Rig, payload, terms};
@@ -67,6 +67,25 @@ fn nor_one_of_a_child_that_has_finished() {
     assert_eq!(rig.child_conn().take(child), Ok(Take::End));
     let dialog = rig.child_conn().dialog(child).unwrap();
     assert_eq!((dialog.mistyped(), dialog.dropped(), dialog.error()), (1, 1, None));
+}
+
+/// A failed dialog's unread items are held to the narrowings like all others.
+#[test]
+fn unread_items_are_judged_as_well() {
+    let mut rig = Rig::alike(Side::A, Terms::default());
+    let (parent, child) = (rig.parent, rig.child);
+    rig.stream(payload(ONE));
+    for item in [ONE, YO, ONE] {
+        rig.child_conn().send(child, payload(item)).unwrap();
+    }
+    rig.child_conn().fail(child, Report::new("KeyError", "k")).unwrap();
+    rig.pair.settle();
+    rig.parent_conn().narrow(parent, yields("int")).unwrap();
+    for expected in [Some(payload(ONE)), Some(payload(ONE)), None] {
+        assert_eq!(rig.parent_conn().take_unread(parent), expected);
+    }
+    let dialog = rig.parent_conn().dialog(parent).unwrap();
+    assert_eq!((dialog.mistyped(), dialog.dropped()), (1, 1));
 }
 
 /// `take` knows no time: the child gets all of its time from when the core is told what time it is.
