@@ -134,9 +134,9 @@ impl Connection {
     ///
     /// [`Misuse`] if it has ended.
     pub fn relay(&mut self, id: DialogId, error: &RemoteError) -> Result<(), Misuse> {
-        let (us, peer) = (self.us(), self.peer_uid());
+        let (us, peer, limits) = (self.us(), self.peer_uid(), self.config.limits());
         let dialog = self.child(id, Verb::Relay)?;
-        let msg = report::relayed(&us, Some(&peer), error, &dialog.cid);
+        let msg = report::relayed(&us, Some(&peer), error, &limits, &dialog.cid);
         let outcome = Outcome::Failed(Failure::Remote(Arc::new(error.clone())));
         self.end_by_error(id, Verb::Relay, msg, outcome)
     }
@@ -168,7 +168,7 @@ impl Connection {
             }
             Unwind::Failed(failure) => {
                 let msg = match &failure {
-                    Failure::Remote(error) => report::relayed(&us, Some(&peer), error, &dialog.cid),
+                    Failure::Remote(error) => report::relayed(&us, Some(&peer), error, &limits, &dialog.cid),
                     Failure::Violation(violation) => {
                         report::violated(&us, &peer, violation, &limits, &dialog.cid)
                     }

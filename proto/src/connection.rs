@@ -54,6 +54,8 @@ pub struct Connection {
     pub(crate) outbox: Outbox,
     pub(crate) table: Table,
     pub(crate) deadlines: Deadlines,
+    /// Dialogs that `take` asked to end: their deadlines are armed when the time is told next.
+    pub(crate) unarmed: Vec<DialogId>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) cids: CidSource,
     /// Dialogs whose payloads may be slices of a receive buffer.
@@ -163,6 +165,7 @@ impl Connection {
             awaits_spawn_spec: false,
             outbox,
             deadlines: Deadlines::default(),
+            unarmed: Vec::new(),
             events: VecDeque::new(),
             cids: CidSource::new(low),
             holding: Vec::new(),
@@ -298,10 +301,15 @@ impl Connection {
         self.count_reply();
     }
 
+    /// Whether more may be queued than has to be.
+    pub(crate) fn has_room(&self) -> bool {
+        self.outbox.unwritten() <= self.config.outbox_bytes
+    }
+
     /// Counts a reply. A peer that makes us answer and does not read is not served without end: the
     /// connection closes when the next frame would be taken.
     pub(crate) fn count_reply(&mut self) {
-        if self.outbox.unwritten() > self.config.outbox_bytes {
+        if !self.has_room() {
             self.owed_replies = self.owed_replies.saturating_add(1);
         }
     }
@@ -329,6 +337,7 @@ impl Connection {
         }
         self.timers = Timers::default();
         self.deadlines.clear();
+        self.unarmed.clear();
         self.receive.clear();
         self.events.push_back(Event::Closed { reason });
     }

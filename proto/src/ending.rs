@@ -183,6 +183,13 @@ impl Connection {
         let Some(next) = phase::cancel(dialog.phase, dialog.cancel, CancelSignal::Request) else { return };
         dialog.cancel = next;
         let target = Arc::clone(&dialog.cid);
+        self.arm_cancel(id);
+        self.send_cancel_request(id, &target);
+    }
+
+    /// Gives the child its time, from now on.
+    fn arm_cancel(&mut self, id: DialogId) {
+        let Some(dialog) = self.table.get_mut(id).filter(|dialog| !dialog.is_ended()) else { return };
         let ack_due = self.now.saturating_add(self.config.cancel_ack_timeout);
         dialog.cancel_ack_due = Some(ack_due);
         self.deadlines.arm(ack_due, id, Deadline::CancelAck);
@@ -191,7 +198,24 @@ impl Connection {
             dialog.final_frame_due = Some(final_due);
             self.deadlines.arm(final_due, id, Deadline::FinalFrame);
         }
-        self.send_cancel_request(id, &target);
+    }
+
+    /// Takes back what was armed for a request made by a verb that was not told the time.
+    pub(crate) fn arm_later(&mut self, id: DialogId) {
+        let Some(dialog) = self.table.get_mut(id) else { return };
+        if let Some(at) = dialog.cancel_ack_due.take() {
+            self.deadlines.disarm(at, id, Deadline::CancelAck);
+        }
+        if let Some(at) = dialog.final_frame_due.take() {
+            self.deadlines.disarm(at, id, Deadline::FinalFrame);
+        }
+        self.unarmed.push(id);
+    }
+
+    pub(crate) fn arm_unarmed(&mut self) {
+        for id in core::mem::take(&mut self.unarmed) {
+            self.arm_cancel(id);
+        }
     }
 
     fn send_cancel_request(&mut self, of: DialogId, target: &str) {

@@ -28,7 +28,7 @@ impl Connection {
         call: &Call,
         terms: &Arc<Terms>,
     ) -> Result<DialogId, OpenError> {
-        terms.slots.check_kwargs(&call.kwargs).map_err(OpenError::Mistyped)?;
+        terms.check_sent(&call.kwargs).map_err(OpenError::Mistyped)?;
         let id = self.open(now, call)?;
         if let Some(dialog) = self.table.get_mut(id) {
             dialog.bound = Some(Bound::boxed(terms));
@@ -37,11 +37,12 @@ impl Connection {
     }
 
     /// Lets a requested task run on the terms of its endpoint, and tells whether it does: a request whose
-    /// arguments do not conform is refused instead, by `Error(MsgTypeError)` in place of `StartAck`.
+    /// arguments do not conform is refused instead, by `Error(MsgTypeError)` in place of `StartAck`; or as
+    /// [`unwound`](Self::unwound) does, if it was cancelled here before.
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept).
+    /// [`Misuse::WrongTarget`] if it is the request of another dialog, and as [`accept`](Self::accept).
     #[track_caller]
     pub fn accept_limited(
         &mut self,
@@ -51,9 +52,13 @@ impl Connection {
         terms: &Arc<Terms>,
     ) -> Result<bool, Misuse> {
         let dialog = self.child(id, Verb::Accept)?;
-        if dialog.phase != Phase::Requested || dialog.unwind.is_some() {
+        if dialog.phase != Phase::Requested {
             return self.accept(id, kind).map(|()| true);
         }
+        if dialog.cid != request.cid {
+            return Err(Misuse::WrongTarget(Verb::Accept));
+        }
+        let was_told = dialog.unwind.is_some();
         let Err(mismatch) = terms.slots.check_kwargs(&request.kwargs) else {
             dialog.bound = Some(Bound::boxed(terms));
             return self.accept(id, kind).map(|()| true);
@@ -61,21 +66,24 @@ impl Connection {
         let spec = terms.slots.params.as_ref().map(PldSpec::label).unwrap_or_default();
         let found = Found { culprit: Role::Parent, kind: MsgKind::Start, spec, mismatch };
         let Some(mut error) = self.mistyped(id, found, &arguments(&request.kwargs)) else { return Ok(false) };
-        error.start = error.value.as_ref().and_then(|_| self.start_of(request));
+        error.start = error.value.as_ref().filter(|_| self.has_room()).and_then(|_| self.start_of(request));
         let error = Arc::new(error);
         self.tell_mistyped(id, &error);
+        if was_told {
+            return self.unwound(id).map(|()| false);
+        }
         self.fail_mistyped(id, MsgKind::Start, error);
         Ok(false)
     }
 
-    /// Puts a dialog on these terms, from here on. Frames are taken when they are polled, so what is
-    /// set after `open` holds for all of them.
+    /// Puts a dialog on these terms, from here on; its narrowings stay. Frames are taken when they are polled,
+    /// so what is set after `open` holds for all of them.
     ///
     /// # Errors
     ///
     /// [`Misuse::UnknownDialog`].
     pub fn limit(&mut self, id: DialogId, terms: &Arc<Terms>) -> Result<(), Misuse> {
-        self.visible_mut(id)?.bound = Some(Bound::boxed(terms));
+        self.visible_mut(id)?.bound.get_or_insert_default().terms = Arc::clone(terms);
         Ok(())
     }
 
@@ -87,13 +95,17 @@ impl Connection {
     ///
     /// [`Misuse::UnknownDialog`].
     pub fn narrow(&mut self, id: DialogId, slots: Slots) -> Result<Narrowing, Misuse> {
-        Ok(self.visible_mut(id)?.bound.get_or_insert_default().narrow(slots))
+        let serial = self.visible_mut(id)?.bound.get_or_insert_default().narrow(slots);
+        Ok(Narrowing { dialog: id, serial })
     }
 
-    /// Ends a narrowing, and those that were begun after it.
+    /// Ends a narrowing, and those that were begun after it. One that has ended, or that is of another dialog,
+    /// ends nothing.
     pub fn restore(&mut self, id: DialogId, narrowing: Narrowing) {
-        if let Some(bound) = self.table.get_mut(id).and_then(|dialog| dialog.bound.as_deref_mut()) {
-            bound.restore(narrowing);
+        let Narrowing { dialog, serial } = narrowing;
+        let dialog = self.table.get_mut(id).filter(|_| dialog == id);
+        if let Some(bound) = dialog.and_then(|dialog| dialog.bound.as_deref_mut()) {
+            bound.restore(serial);
         }
     }
 
@@ -104,7 +116,7 @@ impl Connection {
     /// [`Misuse::UnknownDialog`].
     pub fn narrowed(&mut self, id: DialogId, slots: Slots) -> Result<Narrowed<'_>, Misuse> {
         let narrowing = self.narrow(id, slots)?;
-        Ok(Narrowed { connection: self, id, narrowing })
+        Ok(Narrowed { connection: self, narrowing: Some(narrowing) })
     }
 
     /// Checks a value against what is in force for messages of this kind, without sending it.
@@ -132,8 +144,7 @@ impl Connection {
 #[derive(Debug)]
 pub struct Narrowed<'a> {
     connection: &'a mut Connection,
-    id: DialogId,
-    narrowing: Narrowing,
+    narrowing: Option<Narrowing>,
 }
 
 impl core::ops::Deref for Narrowed<'_> {
@@ -152,7 +163,9 @@ impl core::ops::DerefMut for Narrowed<'_> {
 
 impl Drop for Narrowed<'_> {
     fn drop(&mut self) {
-        self.connection.restore(self.id, self.narrowing);
+        if let Some(narrowing) = self.narrowing.take() {
+            self.connection.restore(narrowing.dialog, narrowing);
+        }
     }
 }
 
@@ -230,9 +243,7 @@ impl Connection {
     /// for items only when they are taken.
     pub(crate) fn is_welcome(&mut self, id: DialogId, kind: MsgKind, value: &Payload) -> bool {
         let Some(dialog) = self.table.get(id) else { return true };
-        // The answer to an actor cancel is the runtime's, whatever the terms are. (P-18)
-        let bound = dialog.bound.as_deref().filter(|_| !dialog.is_actor_cancel());
-        let found = bound.and_then(|bound| {
+        let found = dialog.terms_in_force().and_then(|bound| {
             if kind == MsgKind::Yield {
                 bound.check_terms(kind, value)
             } else {
@@ -247,24 +258,35 @@ impl Connection {
     pub(crate) fn judge_taken(&mut self, id: DialogId, item: &Payload) -> Fate {
         let Some(dialog) = self.table.get(id) else { return Fate::Delivered };
         let found = dialog.bound.as_deref().and_then(|bound| bound.check_narrowed(MsgKind::Yield, item));
-        match found {
-            Some(found) => self.judge(id, Found::new(dialog.role.peer(), MsgKind::Yield, found), item),
-            None => Fate::Delivered,
+        let Some(found) = found else { return Fate::Delivered };
+        let cancel = dialog.cancel;
+        let fate = self.judge(id, Found::new(dialog.role.peer(), MsgKind::Yield, found), item);
+        if self.table.get(id).is_some_and(|dialog| dialog.cancel != cancel) {
+            self.arm_later(id);
         }
+        fate
     }
 
-    /// What does not conform is reported; the policy says what becomes of it. (P-20)
+    /// What does not conform is reported; the policy says what becomes of it. An item of a dialog that has
+    /// failed or ended can break nothing any more, and is not answered: unless it is handed over, it is
+    /// dropped. (P-20)
     fn judge(&mut self, id: DialogId, found: Found, value: &Payload) -> Fate {
         let kind = found.kind;
         let Some(error) = self.mistyped(id, found, value).map(Arc::new) else { return Fate::Delivered };
         self.tell_mistyped(id, &error);
-        let Some(bound) = self.table.get_mut(id).and_then(|dialog| dialog.bound.as_deref_mut()) else {
-            return Fate::Delivered;
-        };
+        let Some(dialog) = self.table.get_mut(id) else { return Fate::Delivered };
+        // A bad result ends its dialog, and came just now. An item may be read long after.
+        let is_over = kind == MsgKind::Yield && (dialog.is_ended() || dialog.fails_readers());
+        let Some(bound) = dialog.bound.as_deref_mut() else { return Fate::Delivered };
         bound.mistyped = bound.mistyped.saturating_add(1);
         let terms = Arc::clone(&bound.terms);
         match (&terms.on_mistyped, kind) {
-            (TypePolicy::HandOver, _) => Fate::Delivered,
+            (TypePolicy::HandOver, MsgKind::Yield) => Fate::Delivered,
+            (TypePolicy::HandOver, _) => {
+                bound.handed_over.push(Mistyped { value: None, ..Mistyped::clone(&error) });
+                Fate::Delivered
+            }
+            _ if is_over => self.drop_mistyped(id),
             (TypePolicy::Skip, MsgKind::Yield) => self.drop_mistyped(id),
             (TypePolicy::Reply(item), MsgKind::Yield) => {
                 self.reply(id, item);
@@ -291,13 +313,15 @@ impl Connection {
         Fate::Dropped
     }
 
-    /// Sends an item back, if our end of the stream is open.
+    /// Sends an item back, if our end of the stream is open, there is room, and it fits in a frame.
     fn reply(&mut self, id: DialogId, item: &Payload) {
         let Some(dialog) = self.table.get(id) else { return };
         let is_open = dialog.stream_opened && dialog.kind == Kind::Context;
-        if is_open && matches!(dialog.judge(dialog.role, Signal::Yield), Verdict::To(_)) {
+        let may_send = is_open && matches!(dialog.judge(dialog.role, Signal::Yield), Verdict::To(_));
+        if may_send && self.has_room() {
             let cid = Arc::clone(&dialog.cid);
-            self.emit_reply(&Message::Yield { cid: (&cid).into(), pld: item.clone() });
+            let _ = self.emit_payload(Verb::Send, &Message::Yield { cid: (&cid).into(), pld: item.clone() });
+            self.count_reply();
         }
     }
 
@@ -319,14 +343,25 @@ impl Connection {
 }
 
 /// Arguments as a value.
-fn arguments(kwargs: &Kwargs) -> Payload {
+pub(crate) fn arguments(kwargs: &Kwargs) -> Payload {
     Payload::trusted(kwargs.as_bytes().clone())
 }
 
 impl Dialog {
-    /// Whether a value of this kind that was delivered does not conform: it was handed over. (P-20)
+    /// What received values are held to. The answer to an actor cancel is the runtime's, whatever the terms
+    /// are. (P-18)
+    fn terms_in_force(&self) -> Option<&Bound> {
+        self.bound.as_deref().filter(|_| !self.is_actor_cancel())
+    }
+
+    /// Whether a value of this kind that was delivered does not conform: it was handed over. Of a first value
+    /// or a result that was found out when it arrived. (P-20, P-24)
     pub(crate) fn handed_over(&self, kind: MsgKind, value: &Payload) -> Option<Box<Mistyped>> {
-        let bound = self.bound.as_deref().filter(|bound| bound.terms.on_mistyped == TypePolicy::HandOver)?;
+        if kind != MsgKind::Yield {
+            let told = self.bound.as_deref()?.handed_over.iter().find(|error| error.kind == kind)?;
+            return Some(Box::new(Mistyped { value: Some(value.clone()), ..told.clone() }));
+        }
+        let bound = self.terms_in_force().filter(|bound| bound.terms.on_mistyped == TypePolicy::HandOver)?;
         let (spec, mismatch) = bound.check(kind, value, Parity::Allow)?;
         Some(Box::new(Mistyped {
             culprit: self.role.peer(),

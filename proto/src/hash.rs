@@ -25,7 +25,7 @@ impl Connection {
             }
         }
         self.table.hash_late(hasher);
-        (&self.acknowledged, self.owed_replies, self.strays, self.error_bytes).hash(hasher);
+        (&self.acknowledged, &self.unarmed, self.owed_replies, self.strays, self.error_bytes).hash(hasher);
         // Of the counters these two decide something: the malformed budget, and who may be second.
         (self.counters.malformed, self.counters.frames_out == 1).hash(hasher);
     }

@@ -106,6 +106,7 @@ impl Connection {
 
     pub(crate) fn advance_clock(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.arm_unarmed();
     }
 
     pub(crate) fn arm_partial_frame(&mut self) {

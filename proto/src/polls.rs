@@ -56,7 +56,8 @@ impl Connection {
     }
 
     /// When to call `handle_timeout`, and why. While events are due it is the last `now`, for
-    /// [`Deadline::Event`]. After the end of the connection there is none: bound the last write yourself.
+    /// [`Deadline::Event`]; so it is after a `take` that asked for an end, whose deadlines count from the next
+    /// `now`. After the end of the connection there is none: bound the last write yourself.
     pub fn poll_timeout(&self) -> Option<(Instant, Deadline)> {
         let is_over = self.is_closed();
         let has_input = !is_over && (self.input_end.is_some() || self.receive.has_frame());
@@ -65,6 +66,9 @@ impl Connection {
         }
         if is_over {
             return None;
+        }
+        if !self.unarmed.is_empty() {
+            return Some((self.now, Deadline::CancelAck));
         }
         let timers = self.timers.all().into_iter().filter_map(|(at, deadline)| Some((at?, deadline)));
         timers.chain(self.deadlines.next()).min()

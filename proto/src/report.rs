@@ -101,12 +101,19 @@ pub(crate) fn violated(
     native(us, type_name, text, cid)
 }
 
-/// An error received elsewhere, passed on to `to`: its source stays, we become its last hop.
+/// An error received elsewhere, passed on to `to`: its source stays, we become its last hop. Offending
+/// messages are held to what `failed` holds them to.
 ///
 /// A cancellation names its sender as source, because that is how the parent knows its own cancel
 /// again. An error that arose at the receiver and looks native names us: natively boxed errors from oneself
 /// kill a Python actor.
-pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc<str>) -> ErrorMsg {
+pub(crate) fn relayed(
+    us: &Uid,
+    to: Option<&Uid>,
+    error: &RemoteError,
+    limits: &Limits,
+    cid: &Arc<str>,
+) -> ErrorMsg {
     let msg = &error.msg;
     let path: Vec<Uid> = msg.relay_path.iter().chain([us]).cloned().collect();
     let (src_uid, src_type_str, boxed_type_str) = match error.kind() {
@@ -126,6 +133,7 @@ pub(crate) fn relayed(us: &Uid, to: Option<&Uid>, error: &RemoteError, cid: &Arc
         relay_path: path,
         cid: Some(Arc::clone(cid)),
         repaired: false,
+        bad_msg: msg.bad_msg.clone().filter(|bad| is_payload_message(bad, limits)),
         bad_msg_as_dict: msg.bad_msg_as_dict.clone().filter(is_complete_message),
         ..msg.clone()
     }
@@ -191,8 +199,8 @@ mod tests {
     #[test]
     fn the_source_survives_any_number_of_hops() {
         let origin = failed(&uid("leaf"), Report::new("KeyError", "k"), &LIMITS, &cid());
-        let once = relayed(&uid("mid"), None, &remote(origin), &cid());
-        let twice = relayed(&uid("top"), None, &remote(once), &cid());
+        let once = relayed(&uid("mid"), None, &remote(origin), &LIMITS, &cid());
+        let twice = relayed(&uid("top"), None, &remote(once), &LIMITS, &cid());
         assert_eq!((&*twice.src_type_str, &twice.src_uid), ("KeyError", &uid("leaf")));
         assert_eq!(twice.boxed_type_str, RELAYED);
         assert_eq!(twice.relay_path, [uid("leaf"), uid("mid"), uid("top")]);
@@ -201,7 +209,7 @@ mod tests {
     #[test]
     fn a_relayed_cancellation_names_the_relayer_and_keeps_the_canceller() {
         let origin = cancelled(&uid("leaf"), &uid("boss"), &[], &cid());
-        let msg = relayed(&uid("mid"), None, &remote(origin), &cid());
+        let msg = relayed(&uid("mid"), None, &remote(origin), &LIMITS, &cid());
         assert_eq!((&msg.src_uid, &*msg.boxed_type_str), (&uid("mid"), CONTEXT_CANCELLED));
         assert_eq!(msg.canceller, Some(uid("boss")));
     }
@@ -209,7 +217,7 @@ mod tests {
     #[test]
     fn no_natively_boxed_error_comes_from_its_receiver() {
         let origin = failed(&uid("culprit"), Report::new(MSG_TYPE_ERROR, ""), &LIMITS, &cid());
-        let msg = relayed(&uid("us"), Some(&uid("culprit")), &remote(origin), &cid());
+        let msg = relayed(&uid("us"), Some(&uid("culprit")), &remote(origin), &LIMITS, &cid());
         assert_eq!((&msg.src_uid, &*msg.boxed_type_str), (&uid("us"), MSG_TYPE_ERROR));
     }
 

@@ -105,7 +105,8 @@ impl Connection {
         self.emit_reply(&Message::Error(Box::new(msg)));
     }
 
-    /// Answers a `Start` with a wrong envelope: with all that is wrong with it, and with itself. (D10)
+    /// Answers a `Start` with a wrong envelope: with all that is wrong with it, and with itself, unless the peer
+    /// does not read its answers. (D10)
     pub(crate) fn refuse_envelope(
         &mut self,
         cid: Text<'_>,
@@ -115,7 +116,7 @@ impl Connection {
     ) {
         self.counters.refused = self.counters.refused.saturating_add(1);
         let is_about_types = type_name == report::MSG_TYPE_ERROR && frame.len() <= self.config.max_text;
-        let loose = LooseMsg::read(frame).filter(|_| is_about_types);
+        let loose = LooseMsg::read(frame).filter(|_| is_about_types && self.has_room());
         let mut text = format!("{rejected}");
         for error in loose.iter().flat_map(LooseMsg::errors) {
             // Writing to memory cannot fail.

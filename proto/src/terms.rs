@@ -2,7 +2,10 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use crate::payload::Payload;
+use crate::enforce::arguments;
+use crate::event::DialogId;
+use crate::mistyped::Mistyped;
+use crate::payload::{Kwargs, Payload};
 use crate::spec::{Mismatch, PldSpec, Slot, Slots};
 use crate::wire::MsgKind;
 
@@ -22,7 +25,9 @@ pub enum TypePolicy {
     /// Deliver it as it is: [`receive`](crate::Connection::receive) tells it from the others, and nothing
     /// else happens to the dialog.
     HandOver,
-    /// Drop the item, count it, and send this one back; not where the stream of ours is not open.
+    /// Drop the item, count it, and send this one back; not where the stream of ours is not open, and not
+    /// while the peer does not read. It has to conform at the other end: two ends that reply to each other's
+    /// replies never come to rest.
     Reply(Payload),
 }
 
@@ -84,6 +89,15 @@ impl Terms {
     pub fn one_for_all(spec: PldSpec) -> Self {
         Self::new(Slots::one_for_all(spec))
     }
+
+    /// Checks arguments that are to be sent. (P-21)
+    pub(crate) fn check_sent(&self, kwargs: &Kwargs) -> Result<(), Mismatch> {
+        self.slots.check_kwargs(kwargs)?;
+        match (self.parity, &self.slots.params) {
+            (Parity::Strict, Some(spec)) => spec.check_exact(&arguments(kwargs)),
+            (Parity::Strict, None) | (Parity::Allow, _) => Ok(()),
+        }
+    }
 }
 
 impl Default for Terms {
@@ -93,17 +107,24 @@ impl Default for Terms {
 }
 
 /// A narrowing of a dialog's specs, to be given back to [`restore`](crate::Connection::restore).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Narrowing(usize);
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Narrowing {
+    pub(crate) dialog: DialogId,
+    pub(crate) serial: u64,
+}
 
 /// What a dialog with terms keeps of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bound {
     pub(crate) terms: Arc<Terms>,
-    /// Narrowings in force, the outermost first.
-    narrowed: Vec<Slots>,
+    /// Narrowings in force with their serial numbers, the outermost first.
+    narrowed: Vec<(u64, Slots)>,
+    /// Narrowings so far.
+    narrowings: u64,
     /// Values that did not conform.
     pub(crate) mistyped: u64,
+    /// Why the first value and the result did not, if they were handed over; without the values.
+    pub(crate) handed_over: Vec<Mistyped>,
 }
 
 impl Bound {
@@ -111,15 +132,23 @@ impl Bound {
         Box::new(Self { terms: Arc::clone(terms), ..Self::default() })
     }
 
-    pub(crate) fn narrow(&mut self, slots: Slots) -> Narrowing {
-        let narrowing = Narrowing(self.narrowed.len());
-        self.narrowed.push(slots);
-        narrowing
+    /// Begins a narrowing; gives its serial number.
+    pub(crate) fn narrow(&mut self, slots: Slots) -> u64 {
+        let serial = self.narrowings;
+        self.narrowings = serial.saturating_add(1);
+        self.narrowed.push((serial, slots));
+        serial
     }
 
-    /// Ends a narrowing and those inside of it.
-    pub(crate) fn restore(&mut self, narrowing: Narrowing) {
-        self.narrowed.truncate(narrowing.0);
+    /// Ends a narrowing and those inside of it, if it has not ended yet.
+    pub(crate) fn restore(&mut self, serial: u64) {
+        if let Some(at) = self.narrowed.iter().position(|(of, _)| *of == serial) {
+            self.narrowed.truncate(at);
+        }
+    }
+
+    fn narrowed(&self) -> impl Iterator<Item = &Slots> {
+        self.narrowed.iter().map(|(_, slots)| slots)
     }
 
     /// The first spec that `payload` does not conform to: of the endpoint's and all narrowings.
@@ -129,7 +158,7 @@ impl Bound {
         payload: &Payload,
         parity: Parity,
     ) -> Option<(&PldSpec, Mismatch)> {
-        first(core::iter::once(&self.terms.slots).chain(&self.narrowed), kind, payload, parity)
+        first(core::iter::once(&self.terms.slots).chain(self.narrowed()), kind, payload, parity)
     }
 
     /// The same, for what the endpoint alone takes.
@@ -139,17 +168,20 @@ impl Bound {
 
     /// The same, for the narrowings alone.
     pub(crate) fn check_narrowed(&self, kind: MsgKind, payload: &Payload) -> Option<(&PldSpec, Mismatch)> {
-        first(&self.narrowed, kind, payload, Parity::Allow)
+        first(self.narrowed(), kind, payload, Parity::Allow)
     }
 
     /// What can influence a later frame, event or verb.
     pub(crate) fn hash(&self, hasher: &mut impl core::hash::Hasher) {
-        core::hash::Hash::hash(&(&self.terms, &self.narrowed), hasher);
+        core::hash::Hash::hash(&(&self.terms, &self.handed_over, self.narrowed.len()), hasher);
+        self.narrowed().for_each(|slots| core::hash::Hash::hash(slots, hasher));
     }
 
     /// Bytes of it; the terms are shared by all dialogs of their endpoint.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Self>().saturating_add(self.narrowed.capacity().saturating_mul(size_of::<Slots>()))
+        size_of::<Self>()
+            .saturating_add(self.narrowed.capacity().saturating_mul(size_of::<(u64, Slots)>()))
+            .saturating_add(self.handed_over.capacity().saturating_mul(size_of::<Mistyped>()))
     }
 }
 

@@ -279,10 +279,19 @@ impl Connection {
         })
     }
 
-    /// Unread items of a failed or ended dialog, oldest first, one at a time.
+    /// Unread items of a failed or ended dialog, oldest first, one at a time. Those that a narrowing forbids
+    /// are passed over as by `take`.
     pub fn take_unread(&mut self, id: DialogId) -> Option<Payload> {
         let dialog = self.visible(id).ok()?;
-        if dialog.is_ended() || dialog.fails_readers() { self.pop_item(id) } else { None }
+        if !dialog.is_ended() && !dialog.fails_readers() {
+            return None;
+        }
+        loop {
+            let item = self.pop_item(id)?;
+            if self.judge_taken(id, &item) == Fate::Delivered {
+                return Some(item);
+            }
+        }
     }
 
     /// Parent: the first value, once.

@@ -65,12 +65,15 @@ impl LooseMsg {
         Mismatch { path: TAG.into(), offset: 0, expected: String::from("the name of a message"), found }
     }
 
-    /// Whether it has the fields of a kind: those that it must have, and no others.
+    /// Whether it has the fields of a kind: those that it must have, no others, and none twice.
     fn has_all_of(&self, spec: &PldSpec) -> bool {
         let Spec::Struct(Struct { fields, .. }) = spec.spec() else { return false };
         let is_due = |field: &&Field| field.presence == Presence::Required;
+        let mut names: Vec<&str> = self.fields.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
         fields.iter().filter(is_due).all(|field| self.value(&field.name).is_some())
             && self.fields().all(|(name, _)| fields.iter().any(|field| field.name == name))
+            && names.is_sorted_by(|a, b| a < b)
     }
 
     /// What it claims to be.
@@ -106,8 +109,8 @@ impl LooseMsg {
         &self.errors
     }
 
-    /// Whether it has every field that its kind must have, and none that its kind does not have: then only
-    /// types can be wrong.
+    /// Whether it has every field that its kind must have, each once, and none that its kind does not have:
+    /// then only types can be wrong.
     pub const fn is_complete(&self) -> bool {
         self.is_complete
     }
@@ -181,6 +184,8 @@ mod tests {
             (&b"\x82\xa8msg_type\xa4Stop\xa3cid\x05"[..], true),
             (b"\x83\xa8msg_type\xa4Stop\xa3cid\x05\xa1x\x01", false),
             (b"\x81\xa8msg_type\xa4Stop", false),
+            (b"\x83\xa8msg_type\xa4Stop\xa3cid\x05\xa8msg_type\xa4Nope", false),
+            (b"\x83\xa8msg_type\xa4Stop\xa3cid\x05\xa3cid\x06", false),
             (b"\x82\xa8msg_type\xa4Nope\xa3cid\x05", false),
             (b"\x83\xa8msg_type\xa3Aid\xa4name\xc0\xa4uuid\xc0", true),
         ] {

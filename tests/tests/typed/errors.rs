@@ -149,6 +149,7 @@ fn a_loose_message_goes_out_only_if_a_message_can_be_made_of_it() {
     for (bad, is_sent) in [
         (&b"\x82\xa8msg_type\xa4Stop\xa3cid\x05"[..], true),
         (b"\x81\xa8msg_type\xa4Stop", false),
+        (b"\x83\xa8msg_type\xa4Stop\xa3cid\xa1c\xa8msg_type\xa4Nope", false),
         (b"\x81\xa8msg_type\xa4Nope", false),
         (b"\x80", false),
     ] {
@@ -160,6 +161,21 @@ fn a_loose_message_goes_out_only_if_a_message_can_be_made_of_it() {
             RemoteError { msg: ErrorMsg { bad_msg_as_dict: Some(bad), ..error.msg }, repaired: false };
         let (error, _) = hop(&uid("mid"), &uid("top"), |core, task| core.relay(task, &foreign).unwrap());
         assert_eq!(error.msg.bad_msg_as_dict.is_some(), is_sent);
+    }
+}
+
+/// The same of an offending message with a payload: its envelope has to be whole.
+#[test]
+fn an_offending_message_is_relayed_only_if_it_is_one() {
+    for (bad, is_sent) in [
+        (&b"\x83\xa8msg_type\xa5Yield\xa3cid\xa1c\xa3pld\x01"[..], true),
+        (b"\x81\xa8msg_type\xa5Yield", false),
+        (b"\x83\xa8msg_type\xa5Yield\xa3cid\x05\xa3pld\x01", false),
+    ] {
+        let msg = ErrorMsg { bad_msg: Some(payload(bad)), ..native("MsgTypeError") };
+        let received = RemoteError { msg, repaired: false };
+        let (error, _) = hop(&uid("mid"), &uid("top"), |core, task| core.relay(task, &received).unwrap());
+        assert_eq!(error.bad_msg().is_some(), is_sent, "{bad:x?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cases;
 mod errors;
+mod lifetime;
 mod matrix;
 mod policies;
 mod random;
