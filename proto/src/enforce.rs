@@ -60,7 +60,7 @@ impl Connection {
         }
         let was_told = dialog.unwind.is_some();
         let Err(mismatch) = terms.slots.check_kwargs(&request.kwargs) else {
-            dialog.bound = Some(Bound::boxed(terms));
+            dialog.bound.get_or_insert_default().terms = Arc::clone(terms);
             return self.accept(id, kind).map(|()| true);
         };
         let spec = terms.slots.params.as_ref().map(PldSpec::label).unwrap_or_default();

@@ -227,6 +227,19 @@ fn new_terms_leave_the_narrowings_in_force() {
     assert_eq!(rig.parent_conn().validate(parent, MsgKind::Yield, &yo), Ok(()));
 }
 
+#[test]
+fn so_do_those_of_the_endpoint_that_accepts() {
+    let mut pair = Pair::established(Config::default());
+    let now = pair.now();
+    pair.conn(Side::A).open(now, &call(Kind::Context)).unwrap();
+    pair.settle();
+    let Some(Event::Opened { id, request }) = pair.end_mut(Side::B).events.pop_front() else { panic!() };
+    let conn = pair.conn(Side::B);
+    conn.narrow(id, yields("int")).unwrap();
+    assert_eq!(conn.accept_limited(id, Kind::Context, &request, &Arc::new(Terms::default())), Ok(true));
+    assert!(conn.validate(id, MsgKind::Yield, &payload(YO)).is_err());
+}
+
 /// A narrowing that ended with an outer one, and one of another dialog, end nothing when they are given back.
 #[test]
 fn a_narrowing_ends_itself_and_no_other() {
