@@ -7,7 +7,7 @@ use super::shape::{Field, Literal, Presence, Spec, Struct};
 use super::text::is_name;
 
 /// Bytes of a text that is read.
-const MAX_TEXT: usize = 64 << 10;
+pub(super) const MAX_TEXT: usize = 64 << 10;
 
 /// Why a text is no spec.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
