@@ -25,6 +25,9 @@ pub enum SpecError {
     /// Two different types have one name.
     #[error("{0} is defined twice")]
     Redefined(String),
+    /// A name that the text defines and nothing leads to.
+    #[error("{0} is defined and not used")]
+    Unused(String),
     /// A name that cannot be one: the names of built-in types, and what is no identifier.
     #[error("{0:?} cannot be the name of a type")]
     Name(String),
