@@ -18,7 +18,7 @@ use crate::wire::error::Refusal;
 const LOOK_AHEAD: usize = 8;
 
 /// Bytes of a path that are written.
-const MAX_PATH: usize = 1024;
+pub(super) const MAX_PATH: usize = 1024;
 
 /// Everything in `bytes` that does not conform to the first of `nodes`, at most `most` parts. If it is
 /// `exact`, what the type would lose or change does not conform either. (P-21)
@@ -389,7 +389,7 @@ const TRUE: u8 = Marker::True.to_u8();
 const FALSE: u8 = Marker::False.to_u8();
 
 /// One more name of a path.
-fn push_name(path: &mut String, name: &[u8]) {
+pub(super) fn push_name(path: &mut String, name: &[u8]) {
     if path == "." {
         path.clear();
     }

@@ -1,8 +1,9 @@
 //! From a spec as written to nodes that can be checked, or why it is no spec.
 
+use alloc::collections::BTreeSet;
 use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::string::{String, ToString};
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 
 use super::node::{FieldNode, Fields, Id, MAX_FIELDS, Node, Nodes, Scalar, Tagged, Union, bit};
 use super::shape::{Field, Literal, Presence, Spec, Struct};
@@ -24,6 +25,9 @@ pub enum SpecError {
     /// Two different types have one name.
     #[error("{0} is defined twice")]
     Redefined(String),
+    /// A name that the text defines and nothing leads to.
+    #[error("{0} is defined and not used")]
+    Unused(String),
     /// A name that cannot be one: the names of built-in types, and what is no identifier.
     #[error("{0:?} cannot be the name of a type")]
     Name(String),
@@ -52,22 +56,27 @@ pub enum SpecError {
     /// A union of nothing, or a range with its ends crossed or beyond what can be written.
     #[error("nothing conforms to {0}")]
     Empty(String),
-    /// More fields, parts or levels than a spec may have.
-    #[error("too large: at most 128 fields of a struct, 4096 parts, 64 levels")]
+    /// More fields, parts or levels than a spec may have, or unions of unions that take too long to resolve.
+    #[error("too large: at most 128 fields of a struct, 4096 parts, 64 levels, and unions within bounds")]
     TooLarge,
 }
 
+/// What a spec may cost to compile, in parts looked at and bytes of literals copied: eight times the longest
+/// text. Unions that hold each other by name cost more than they are long.
+const MAX_WORK: usize = 8 * super::parse::MAX_TEXT;
+
 /// The nodes of a spec, the whole first.
 pub(super) fn nodes(spec: &Spec) -> Result<Nodes, SpecError> {
-    let mut compiler = Compiler { nodes: Nodes::default(), names: BTreeMap::new() };
-    compiler.collect(spec, 0)?;
-    compiler.add(spec)?;
-    Ok(compiler.nodes)
+    Ok(Compiler::compile(spec)?.nodes)
 }
 
 struct Compiler<'a> {
     nodes: Nodes,
     names: BTreeMap<&'a str, Named<'a>>,
+    /// Nodes that are reserved and not yet filled.
+    due: Vec<(Id, &'a Spec)>,
+    /// What is left of [`MAX_WORK`].
+    work: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -76,9 +85,33 @@ struct Named<'a> {
     node: Option<Id>,
 }
 
+/// A step of taking a union apart.
+enum Step<'a> {
+    Enter(&'a Spec),
+    /// All alternatives of the union with this name were met.
+    Leave(&'a str),
+}
+
 impl<'a> Compiler<'a> {
-    /// Collects what is defined, and sees that nothing nests too deep: all that follows recurses no more
-    /// than this does.
+    /// Names lead anywhere, so nothing here follows them by recursion.
+    fn compile(spec: &'a Spec) -> Result<Self, SpecError> {
+        let mut compiler =
+            Self { nodes: Nodes::default(), names: BTreeMap::new(), due: Vec::new(), work: MAX_WORK };
+        compiler.collect(spec, 0)?;
+        compiler.add(spec)?;
+        while let Some((id, spec)) = compiler.due.pop() {
+            let node = compiler.lower(spec)?;
+            compiler.nodes.set(id, node);
+        }
+        Ok(compiler)
+    }
+
+    fn spend(&mut self, work: usize) -> Result<(), SpecError> {
+        self.work = self.work.checked_sub(work).ok_or(SpecError::TooLarge)?;
+        Ok(())
+    }
+
+    /// Collects what is defined, and sees that nothing nests too deep.
     fn collect(&mut self, spec: &'a Spec, level: usize) -> Result<(), SpecError> {
         if level >= MAX_LEVELS {
             return Err(SpecError::TooLarge);
@@ -103,19 +136,17 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The node of `spec`; that of a name is made once.
+    /// The node of `spec`, to be filled in its turn; that of a name is made once.
     fn add(&mut self, spec: &'a Spec) -> Result<Id, SpecError> {
-        let label = label(spec);
-        let (name, spec) = self.follow(spec)?;
+        let (name, resolved) = self.follow(spec)?;
         if let Some(id) = name.and_then(|name| self.names.get(name)).and_then(|named| named.node) {
             return Ok(id);
         }
-        let id = self.reserve(label)?;
+        let id = self.reserve(label(spec))?;
         if let Some(named) = name.and_then(|name| self.names.get_mut(name)) {
             named.node = Some(id);
         }
-        let node = self.lower(spec)?;
-        self.nodes.set(id, node);
+        self.due.push((id, resolved));
         Ok(id)
     }
 
@@ -127,9 +158,10 @@ impl<'a> Compiler<'a> {
     }
 
     /// What a name stands for, through any number of names.
-    fn follow(&self, mut spec: &'a Spec) -> Result<(Option<&'a str>, &'a Spec), SpecError> {
+    fn follow(&mut self, mut spec: &'a Spec) -> Result<(Option<&'a str>, &'a Spec), SpecError> {
         let mut last = None;
         for _ in 0..=self.names.len() {
+            self.spend(1)?;
             if let Spec::Struct(definition) = spec {
                 return Ok((Some(&definition.name), spec));
             }
@@ -151,11 +183,15 @@ impl<'a> Compiler<'a> {
                 Node::Tuple(parts.iter().map(|part| self.add(part)).collect::<Result<_, _>>()?)
             }
             Spec::Struct(definition) => Node::Struct(Box::new(self.fields(definition)?)),
-            other => Node::Scalar(scalar(other)?.ok_or(SpecError::TooLarge)?),
+            other => Node::Scalar(self.scalar(other)?.ok_or(SpecError::TooLarge)?),
         })
     }
 
     fn fields(&mut self, definition: &'a Struct) -> Result<Fields, SpecError> {
+        let tags = usize::from(definition.tag.is_some());
+        if definition.fields.len().saturating_add(tags) > MAX_FIELDS {
+            return Err(SpecError::TooLarge);
+        }
         let mut fields: Vec<FieldNode> = Vec::new();
         let mut required = 0;
         if let Some((key, value)) = &definition.tag {
@@ -175,63 +211,62 @@ impl<'a> Compiler<'a> {
             self.check_default(definition, field)?;
             fields.push(FieldNode { name: field.name.clone(), node: self.add(&field.spec)? });
         }
-        if fields.len() > MAX_FIELDS {
-            return Err(SpecError::TooLarge);
-        }
         let (name, tag) = (definition.name.clone(), definition.tag.clone());
         Ok(Fields { name, fields: fields.into(), required, closed: definition.closed, tag })
     }
 
-    fn check_default(&self, definition: &Struct, field: &'a Field) -> Result<(), SpecError> {
+    fn check_default(&mut self, definition: &Struct, field: &'a Field) -> Result<(), SpecError> {
         let Presence::Default(value) = &field.presence else { return Ok(()) };
-        let mut alternatives = Vec::new();
-        self.flatten(&field.spec, &mut alternatives, &mut Vec::new())?;
-        let conforms = alternatives.into_iter().any(|alternative| match scalar(alternative) {
-            Ok(Some(scalar)) => value.conforms(&scalar),
-            Ok(None) => *alternative == Spec::Any,
-            Err(_) => false,
-        });
-        if conforms {
-            return Ok(());
+        for alternative in self.flatten(&field.spec)? {
+            let conforms = match self.scalar(alternative)? {
+                Some(scalar) => value.conforms(&scalar),
+                None => *alternative == Spec::Any,
+            };
+            if conforms {
+                return Ok(());
+            }
         }
         Err(SpecError::Default { name: definition.name.clone(), field: field.name.clone() })
     }
 
-    /// The alternatives of a union, names and unions in it resolved.
-    fn flatten(
-        &self,
-        spec: &'a Spec,
-        found: &mut Vec<&'a Spec>,
-        within: &mut Vec<&'a str>,
-    ) -> Result<(), SpecError> {
-        let (name, resolved) = self.follow(spec)?;
-        let Spec::Union(alternatives) = resolved else {
-            found.push(resolved);
-            return Ok(());
-        };
-        if let Some(name) = name {
-            if within.contains(&name) {
-                return Err(SpecError::Endless(name.into()));
+    /// The alternatives of a union, names and unions in it resolved, each name once.
+    fn flatten(&mut self, spec: &'a Spec) -> Result<Vec<&'a Spec>, SpecError> {
+        let mut found = Vec::new();
+        // Whether all of a name was met.
+        let mut met: BTreeMap<&'a str, bool> = BTreeMap::new();
+        let mut due = vec![Step::Enter(spec)];
+        while let Some(step) = due.pop() {
+            let spec = match step {
+                Step::Enter(spec) => spec,
+                Step::Leave(name) => {
+                    met.insert(name, true);
+                    continue;
+                }
+            };
+            let (name, resolved) = self.follow(spec)?;
+            match name.and_then(|name| Some((name, *met.get(name)?))) {
+                Some((_, true)) => continue,
+                Some((name, false)) => return Err(SpecError::Endless(name.into())),
+                None => {}
             }
-            within.push(name);
+            let Spec::Union(alternatives) = resolved else {
+                met.extend(name.map(|name| (name, true)));
+                found.push(resolved);
+                continue;
+            };
+            if let Some(name) = name {
+                met.insert(name, false);
+                due.push(Step::Leave(name));
+            }
+            due.extend(alternatives.iter().rev().map(Step::Enter));
         }
-        if within.len().max(found.len()) > MAX_NODES {
-            return Err(SpecError::TooLarge);
-        }
-        for alternative in alternatives {
-            self.flatten(alternative, found, within)?;
-        }
-        if name.is_some() {
-            within.pop();
-        }
-        Ok(())
+        Ok(found)
     }
 
     #[allow(clippy::wildcard_enum_match_arm, reason = "scalars have a table of their own")]
     fn union(&mut self, spec: &'a Spec) -> Result<Node, SpecError> {
-        let mut alternatives = Vec::new();
-        self.flatten(spec, &mut alternatives, &mut Vec::new())?;
-        if alternatives.contains(&&Spec::Any) {
+        let alternatives = self.flatten(spec)?;
+        if alternatives.iter().any(|alternative| matches!(alternative, Spec::Any)) {
             return Ok(Node::Any);
         }
         if alternatives.is_empty() {
@@ -247,12 +282,8 @@ impl<'a> Compiler<'a> {
                         return Err(SpecError::Ambiguous("two arrays".into()));
                     }
                 }
-                Spec::Map(..) | Spec::Struct(_) => {
-                    if !maps.contains(&alternative) {
-                        maps.push(alternative);
-                    }
-                }
-                other => union.scalars.extend(scalar(other)?),
+                Spec::Map(..) | Spec::Struct(_) => maps.push(alternative),
+                other => union.scalars.extend(self.scalar(other)?),
             }
         }
         match maps[..] {
@@ -265,24 +296,33 @@ impl<'a> Compiler<'a> {
 
     fn tagged(&mut self, maps: &[&'a Spec]) -> Result<Tagged, SpecError> {
         let mut tagged = Tagged { key: String::new(), choices: Vec::new() };
+        let mut values = BTreeSet::new();
         for map in maps {
             let Spec::Struct(Struct { name, tag: Some((key, value)), .. }) = map else {
                 return Err(SpecError::Ambiguous("two maps, not all of them structs with a tag".into()));
             };
-            if !tagged.choices.is_empty() && tagged.key != *key {
+            if !values.is_empty() && tagged.key != *key {
                 return Err(SpecError::Ambiguous("structs with tags of different names".into()));
             }
-            if tagged.choices.iter().any(|(earlier, _)| earlier == value) {
+            if !values.insert(value) {
                 return Err(SpecError::Ambiguous(alloc::format!("the tag of {name}")));
             }
+            self.spend(value.len())?;
             tagged.key.clone_from(key);
             tagged.choices.push((value.clone(), self.add(map)?));
         }
         Ok(tagged)
     }
+
+    /// The node of a type that is no container.
+    fn scalar(&mut self, spec: &Spec) -> Result<Option<Scalar>, SpecError> {
+        if let Spec::Literal(literal) = spec {
+            self.spend(literal.len())?;
+        }
+        scalar(spec)
+    }
 }
 
-/// The node of a type that is no container.
 fn scalar(spec: &Spec) -> Result<Option<Scalar>, SpecError> {
     Ok(Some(match spec {
         Spec::Nil => Scalar::Nil,
@@ -314,6 +354,11 @@ fn scalar(spec: &Spec) -> Result<Option<Scalar>, SpecError> {
 }
 
 impl Literal {
+    /// Bytes of its text.
+    fn len(&self) -> usize {
+        if let Self::Str(text) = self { text.len() } else { 0 }
+    }
+
     /// Whether this value belongs to a type.
     pub(super) fn conforms(&self, scalar: &Scalar) -> bool {
         match (self, scalar) {
@@ -333,7 +378,7 @@ impl Literal {
 mod tests {
     use super::*;
     use crate::spec::PldSpec;
-    use alloc::{string::ToString, vec};
+    use alloc::string::ToString;
 
     fn refusal(spec: impl Into<Spec>) -> String {
         PldSpec::new(spec.into()).unwrap_err().to_string()
@@ -379,5 +424,51 @@ mod tests {
             assert!(matches!(union(spoiled), Err(SpecError::Ambiguous(_))));
         }
         assert!(PldSpec::new(Spec::from(item()).or(item().into())).is_ok(), "the same one twice is one");
+    }
+
+    fn repeated(part: &str, between: &str, times: usize) -> String {
+        vec![part; times].join(between)
+    }
+
+    /// A name counts once in a union, however often it stands there and in what it stands for.
+    #[test]
+    fn unions_of_unions_cost_what_they_are_long() {
+        let text = alloc::format!(
+            "tuple[{}] where U = {}; V = {}; A = struct(a: tuple[{}])",
+            repeated("U|None", ", ", 200),
+            repeated("V", "|", 63),
+            repeated("A", "|", 63),
+            repeated("int", ", ", 1000),
+        );
+        let spec: Spec = text.parse().unwrap();
+        let spent = MAX_WORK - Compiler::compile(&spec).ok().unwrap().work;
+        assert!(spent < 20 * text.len(), "{spent} steps for {} bytes", text.len());
+    }
+
+    #[test]
+    fn work_without_end_is_refused() {
+        let parts = repeated("U|int", ", ", 1000);
+        let none = repeated("None", "|", 4000);
+        let chain: String = (1..2000).map(|n| alloc::format!("; N{n} = N{}", n - 1)).collect();
+        let names: String = (0..2000).map(|n| alloc::format!("N{n}, ")).collect();
+        for text in [
+            alloc::format!("tuple[{parts}] where U = {none}"),
+            alloc::format!("tuple[{parts}] where U = Literal['{}']", "x".repeat(9000)),
+            alloc::format!("tuple[{names}{}] where N0 = int{chain}", repeated("N1999", ", ", 1000)),
+        ] {
+            assert_eq!(text.parse::<PldSpec>(), Err(SpecError::TooLarge.into()), "{:.40}", text);
+        }
+    }
+
+    /// The list is met first, and leads through all structs backwards.
+    #[test]
+    fn names_are_not_followed_by_recursion() {
+        let chain: String =
+            (1..1500).map(|n| alloc::format!("; S{n} = struct(t='{n}', s: S{})", n - 1)).collect();
+        let names: String = (0..1500).map(|n| alloc::format!("S{n}|")).collect();
+        let text = alloc::format!("{names}list[S1499] where S0 = struct(t='0'){chain}");
+        let small = std::thread::Builder::new().stack_size(512 << 10);
+        let parsed = small.spawn(move || text.parse::<PldSpec>()).unwrap().join().unwrap();
+        assert!(parsed.is_ok());
     }
 }

@@ -158,7 +158,8 @@ impl PldSpec {
     }
 
     /// Whether every value that conforms to this one also conforms to `other`; false where that cannot
-    /// be told.
+    /// be told, as of specs that take too long to compare. Tags that come too late for a check do not
+    /// count. (P-16)
     pub fn is_subset_of(&self, other: &Self) -> bool {
         subset::differences(&self.0.nodes, &other.0.nodes, 1).is_empty()
     }

@@ -1,5 +1,6 @@
 //! The text of a spec, read back. Bounded, because a peer may send one. (P-15)
 
+use alloc::collections::BTreeMap;
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
 
 use super::compile::{MAX_LEVELS, SpecError};
@@ -7,7 +8,7 @@ use super::shape::{Field, Literal, Presence, Spec, Struct};
 use super::text::is_name;
 
 /// Bytes of a text that is read.
-const MAX_TEXT: usize = 64 << 10;
+pub(super) const MAX_TEXT: usize = 64 << 10;
 
 /// Why a text is no spec.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
@@ -43,17 +44,21 @@ impl Spec {
     ///
     /// # Errors
     ///
-    /// If it is no type; undefined names are found when it is made ready for use.
+    /// If it is no type, or defines a name twice or without using it; undefined names are found when it is
+    /// made ready for use.
     pub fn parse_with(text: &str, known: &[Self]) -> Result<Self, ParseError> {
         if text.len() > MAX_TEXT {
             return Err(ParseError::TooLong);
         }
         let mut parser = Parser { text, rest: text };
         let mut spec = parser.spec(0)?;
-        let mut definitions = Vec::new();
+        let mut definitions = BTreeMap::new();
         if parser.word("where") {
             loop {
-                definitions.push(parser.definition()?);
+                let (name, definition) = parser.definition()?;
+                if definitions.insert(name.clone(), definition).is_some() {
+                    return Err(SpecError::Redefined(name).into());
+                }
                 if !parser.take(";") {
                     break;
                 }
@@ -63,28 +68,37 @@ impl Spec {
         if !parser.rest.is_empty() {
             return Err(parser.expected("the end"));
         }
-        for definition in known {
-            if let Some((name, _)) = definition.definition() {
-                definitions.push((name.into(), definition.clone()));
-            }
-        }
+        let mut known: BTreeMap<_, _> =
+            known.iter().rev().filter_map(|spec| Some((spec.definition()?.0, spec))).collect();
         // Each name becomes what it stands for where it stands first; elsewhere it stays a name.
-        define(&mut spec, &mut definitions, 0)?;
-        Ok(spec)
+        define(&mut spec, &mut definitions, &mut known, 0)?;
+        match definitions.pop_first() {
+            Some((name, _)) => Err(SpecError::Unused(name).into()),
+            None => Ok(spec),
+        }
     }
 }
 
-/// Puts the definitions in the places where their names stand first, in the order of printing.
-fn define(spec: &mut Spec, definitions: &mut Vec<(String, Spec)>, level: usize) -> Result<(), ParseError> {
+/// Puts the definitions in the places where their names stand first, in the order of printing; those of
+/// the text before those known.
+fn define(
+    spec: &mut Spec,
+    definitions: &mut BTreeMap<String, Spec>,
+    known: &mut BTreeMap<&str, &Spec>,
+    level: usize,
+) -> Result<(), ParseError> {
     if level > MAX_LEVELS {
         return Err(ParseError::TooLong);
     }
     let level = level.saturating_add(1);
     if let Spec::Ref(name) = spec {
-        let Some(at) = definitions.iter().position(|(defined, _)| defined == name) else { return Ok(()) };
-        *spec = definitions.swap_remove(at).1;
+        let elsewhere = known.remove(name.as_str());
+        match definitions.remove(name).or_else(|| elsewhere.cloned()) {
+            Some(definition) => *spec = definition,
+            None => return Ok(()),
+        }
     }
-    spec.parts_mut().into_iter().try_for_each(|part| define(part, definitions, level))
+    spec.parts_mut().into_iter().try_for_each(|part| define(part, definitions, known, level))
 }
 
 struct Parser<'a> {
@@ -443,6 +457,22 @@ mod tests {
         assert_eq!(spec, Spec::list(item).or_nil());
         let undefined = "list[Item]".parse::<PldSpec>();
         assert_eq!(undefined, Err(ParseError::Spec(SpecError::Undefined("Item".into()))));
+    }
+
+    #[test]
+    fn each_definition_is_used_once() {
+        for (text, expected) in [
+            ("A where A = int; A = str", SpecError::Redefined("A".into())),
+            ("int where A = int; A = list[Gone]", SpecError::Redefined("A".into())),
+            ("int where A = list[Gone]", SpecError::Unused("A".into())),
+            ("int where A = list[B]; B = A|None", SpecError::Unused("A".into())),
+        ] {
+            assert_eq!(text.parse::<Spec>(), Err(ParseError::Spec(expected)), "{text}");
+        }
+        let known = [Spec::named("A", Spec::Str), Spec::named("B", Spec::Nil)];
+        let spec = Spec::parse_with("A|B|B where A = int", &known).unwrap();
+        let [_, b] = known;
+        assert_eq!(spec, Spec::named("A", Spec::INT).or(b).or(Spec::Ref("B".into())));
     }
 
     #[test]
