@@ -1,0 +1,136 @@
+//! `spec/scenarios.md`: what came of all scenarios.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use crate::scenario::{Play, Scenario};
+use crate::take::Take;
+use crate::{SECTIONS, play};
+
+/// The numbers that are accounted for.
+const DONE: &[RangeInclusive<u16>] = &[1..=20];
+
+const HEAD: &str = "\
+# Scenarios
+
+<!-- Written by tests/tests/scenarios; see the head of its main.rs. -->
+
+Situations of one or several dialogs, each played between real cores: which frames go both ways, and how each dialog
+ends at its parent and at its child. The words are those of [`dialog.md`](dialog.md). `P` is the parent of the first
+dialog, `C` its child, other letters are further actors. Frames of one sender in a row stand together; `Yield x9` is
+nine items in a row. The second dialog of a scenario is marked `#2`. A frame with `!` is written by hand: our core
+refuses to send it. *fix* stands where the Python implementation loses data, hangs or dies and we do not
+([`deviations.md`](deviations.md)); what its choices lead to is shown where a switch makes them ours.
+
+The first column names the test: `cargo test -p scipp-conformance --test scenarios 016`. Tests over sockets, with
+each driver, are those of `tests/tests/suite`.
+";
+
+/// Whether the committed table is what happens now, and every number is accounted for.
+pub(crate) fn check() -> Result<(), String> {
+    count()?;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/scenarios.md");
+    let printed = print()?;
+    if std::env::var_os("SCIPP_BLESS").is_some() {
+        fs::write(&path, &printed).map_err(|error| error.to_string())?;
+    }
+    match fs::read_to_string(&path) {
+        Ok(committed) if committed == printed => Ok(()),
+        _ => Err("spec/scenarios.md is out of date; see the head of main.rs".to_owned()),
+    }
+}
+
+fn scenarios() -> impl Iterator<Item = &'static Scenario> {
+    SECTIONS.iter().flat_map(|(_, scenarios)| *scenarios)
+}
+
+/// Each number once, in order.
+fn count() -> Result<(), String> {
+    let numbers = scenarios().map(|scenario| scenario.number);
+    let due = DONE.iter().cloned().flatten();
+    match (numbers.collect::<Vec<_>>(), due.collect::<Vec<_>>()) {
+        (numbers, due) if numbers == due => Ok(()),
+        (numbers, due) => Err(format!("{numbers:?} instead of {due:?}")),
+    }
+}
+
+fn print() -> Result<String, String> {
+    let mut text = HEAD.to_owned();
+    let mut before: Vec<(u16, Vec<Take>)> = Vec::new();
+    for (title, scenarios) in SECTIONS {
+        let _ = write!(
+            text,
+            "\n## {title}\n\n| test | when | frames | at the parent | at the child | seen besides | rules | remarks |\n\
+             |---|---|---|---|---|---|---|---|\n"
+        );
+        for scenario in *scenarios {
+            let [ours, theirs] = play(scenario);
+            let equal = before.iter().filter(|(_, takes)| !ours.is_empty() && *takes == ours);
+            let equal: Vec<_> = equal.map(|(number, _)| number.to_string()).collect();
+            row(&mut text, scenario, &ours, &theirs, &remarks(scenario, &equal)?);
+            before.push((scenario.number, ours));
+        }
+    }
+    Ok(text)
+}
+
+/// One line for each time that it was played.
+fn row(text: &mut String, scenario: &Scenario, ours: &[Take], theirs: &[Take], remarks: &str) {
+    let nothing = [Take::default()];
+    let ours = if ours.is_empty() { &nothing } else { ours };
+    for (at, take) in ours.iter().chain(theirs).enumerate() {
+        let as_reference = if at < ours.len() { "" } else { "*as the reference* " };
+        let (name, rules, remarks) = match at {
+            0 => (format!("`{scenario}`"), scenario.rules, remarks),
+            _ => Default::default(),
+        };
+        let frames = lines(take.turns().into_iter().map(|turn| format!("`{turn}`")));
+        let [parent, child] = &take.outcomes;
+        let (parent, child, sights) = (lines(parent), lines(child), lines(&take.sights));
+        let when = format!("{as_reference}{}", take.variant);
+        let when = when.trim_end();
+        let _ = writeln!(
+            text,
+            "| {name} | {when} | {frames} | {parent} | {child} | {sights} | {rules} | {remarks} |"
+        );
+    }
+}
+
+fn lines(lines: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let lines: Vec<_> = lines.into_iter().map(|line| line.as_ref().to_owned()).collect();
+    lines.join("<br>")
+}
+
+fn remarks(scenario: &Scenario, equal: &[String]) -> Result<String, String> {
+    let mut remarks = Vec::new();
+    if scenario.is_fix {
+        remarks.push("*fix*".to_owned());
+    }
+    if let Play::PythonOnly(why) = scenario.play {
+        remarks.push(format!("Python only: {why}"));
+    }
+    if !equal.is_empty() {
+        remarks.push(format!("the same as {}", equal.join(", ")));
+    }
+    for test in scenario.drivers {
+        in_suite(test)?;
+        remarks.push(format!("`{test}`"));
+    }
+    Ok(lines(remarks))
+}
+
+/// Whether there is such a test of the suite that both drivers run.
+fn in_suite(test: &str) -> Result<(), String> {
+    let missing = || format!("no such test of the suite: {test}");
+    let (module, name) = test.split_once("::").ok_or_else(missing)?;
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");
+    let contains = |file: &str, what: &str| {
+        let text = fs::read_to_string(suite.join(file)).unwrap_or_default();
+        text.contains(what)
+    };
+    let is_there = contains("mod.rs", &format!("mod {module};"))
+        && contains(&format!("{module}.rs"), &format!("#[test]\nfn {name}() {{"));
+    if is_there { Ok(()) } else { Err(missing()) }
+}
