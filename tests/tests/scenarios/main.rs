@@ -10,6 +10,9 @@ mod table;
 mod take;
 mod words;
 
+mod cancels;
+mod overruns;
+mod streams;
 mod sync;
 
 use std::process::ExitCode;
@@ -22,7 +25,12 @@ use crate::stage::Stage;
 use crate::take::Take;
 
 /// What the scenarios are about, in the order of their numbers.
-const SECTIONS: &[(&str, &[Scenario])] = &[("Opening, first values, results", sync::ALL)];
+const SECTIONS: &[(&str, &[Scenario])] = &[
+    ("Opening, first values, results", sync::ALL),
+    ("Streams", streams::ALL),
+    ("Overruns", overruns::ALL),
+    ("Cancellation by either side, and of actors", cancels::ALL),
+];
 
 fn main() -> ExitCode {
     let scenarios = SECTIONS.iter().flat_map(|(_, scenarios)| *scenarios);

@@ -13,9 +13,10 @@ use scipp_common::{Conclusion, End, Ending, Error, GRACE, TaskError, ended};
 use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::script::call;
 use scipp_proto::phase::Role;
-use scipp_proto::wire::{self, Message};
+use scipp_proto::wire::{self, Message, Start};
 use scipp_proto::{
-    Call, Canceller, Config, Connection, DialogRef, Event, Kind, Payload, RuntimeEndpoint, Target,
+    Call, Canceller, Config, Connection, DialogRef, Event, Kind, Kwargs, OverrunPolicy, Payload,
+    RuntimeEndpoint, Target,
 };
 use serde::Serialize;
 
@@ -339,6 +340,16 @@ impl Stage {
         assert_eq!(sent, Poll::Ready(Ok(())));
     }
 
+    /// Sends the numbers up to this one, from 0.
+    pub(crate) fn sends_many(&mut self, seat: Seat, count: u32) {
+        (0..count).for_each(|item| self.sends(seat, item));
+    }
+
+    /// The window of an inbox, and what happens beyond it.
+    pub(crate) fn has_window(&mut self, seat: Seat, items: usize, policy: OverrunPolicy) {
+        self.with(seat, |conn, end| conn.set_inbox(end.id, items, policy)).expect("not released");
+    }
+
     /// Ends the stream.
     pub(crate) fn stops(&mut self, seat: Seat) {
         self.with(seat, |conn, end| conn.stop(end.id)).expect("it may");
@@ -348,12 +359,6 @@ impl Stage {
     pub(crate) fn cancels(&mut self, seat: Seat) {
         let now = self.links[seat.link].pair.now();
         self.with(seat, |conn, end| conn.cancel(now, end.id)).expect("not released");
-    }
-
-    pub(crate) fn releases(&mut self, seat: Seat) {
-        let now = self.links[seat.link].pair.now();
-        self.unasked.retain(|unasked| *unasked != seat);
-        self.with(seat, |conn, end| conn.release(now, end.id));
     }
 
     /// The task ends like this.
@@ -396,13 +401,34 @@ impl Stage {
     /// A frame that our core would not send, written by hand: marked by `!`.
     pub(crate) fn forges(&mut self, seat: Seat, message: impl FnOnce(&str) -> Message<'_>) {
         let cid = self.look(seat).cid().to_owned();
-        let message = message(&cid);
-        let (from, to) = (self.name(seat), self.peer(seat));
-        let word = self.ids.frame(seat.link, &message, from, to);
+        self.writes(seat.link, seat.side, &message(&cid));
+    }
+
+    /// A request to end the task of this id, written by hand and sent over any link.
+    pub(crate) fn requests_end(&mut self, link: usize, from: &str, target: &str) {
+        let side = self.side(link, from);
+        let uid = self.links[link].pair.end(side).conn.identity().uid.clone();
+        let cid = format!("request {}", self.take.frames.len());
+        let request = Start {
+            cid: (&*cid).into(),
+            ns: "self".into(),
+            func: "_cancel_task".into(),
+            kwargs: Kwargs::encode(&HashMap::from([("cid", target)])).expect("a map"),
+            uid_name: uid.name().into(),
+            uid_uuid: uid.uuid().into(),
+            pld_spec: "Any".into(),
+        };
+        self.writes(link, side, &Message::Start(request));
+    }
+
+    fn writes(&mut self, link: usize, side: Side, message: &Message<'_>) {
+        let names = self.links[link].names;
+        let [from, to] = [side, side.other()].map(|side| names[side as usize]);
+        let word = self.ids.frame(link, message, from, to);
         self.take.frames.push((format!("{from}>{to}"), word + "!"));
         let mut frame = BytesMut::new();
-        wire::encode(&message, &mut frame);
-        self.links[seat.link].pair.end_mut(seat.side.other()).incoming.extend(frame);
+        wire::encode(message, &mut frame);
+        self.links[link].pair.end_mut(side.other()).incoming.extend(frame);
         self.settle();
     }
 }
@@ -419,20 +445,25 @@ impl Stage {
 
     /// What this actor sends from now on stays on its way.
     pub(crate) fn holds(&mut self, actor: &str) {
-        self.hold(actor, true);
+        self.hold(|from, _| from == actor, true);
     }
 
     /// It arrives after all.
     pub(crate) fn lets_go(&mut self, actor: &str) {
-        self.hold(actor, false);
+        self.hold(|from, _| from == actor, false);
         self.settle();
     }
 
-    fn hold(&mut self, actor: &str, held: bool) {
+    /// What is sent to this actor from now on stays on its way.
+    pub(crate) fn does_not_read(&mut self, actor: &str) {
+        self.hold(|_, to| to == actor, true);
+    }
+
+    fn hold(&mut self, which: impl Fn(&str, &str) -> bool, held: bool) {
         for link in &mut self.links {
             for side in Side::BOTH {
-                if link.names[side as usize] == actor {
-                    link.held[side.other() as usize] = held;
+                if which(link.names[side.other() as usize], link.names[side as usize]) {
+                    link.held[side as usize] = held;
                 }
             }
         }
@@ -507,18 +538,68 @@ impl Stage {
         self.sees(seat, "reads", seen, &expected.join(", "));
     }
 
-    /// What leaves the block of the parent, once the task has ended.
+    /// What comes of an item that cannot be sent.
+    #[track_caller]
+    pub(crate) fn cannot_send(&mut self, seat: Seat, expected: &str) {
+        let seen = match self.with(seat, |conn, end| end.send(conn, &Payload::NIL)) {
+            Poll::Pending => "no room".to_owned(),
+            Poll::Ready(sent) => words::failure(&sent.expect_err("it cannot"), self.peer(seat)),
+        };
+        self.sees(seat, "sends in vain", seen, expected);
+    }
+
+    /// Reads so many items, the numbers from 0.
+    #[track_caller]
+    pub(crate) fn takes_many(&mut self, seat: Seat, count: u32) {
+        for item in 0..count {
+            let taken = self.with(seat, |conn, end| end.take(conn));
+            assert_eq!(taken, Poll::Ready(Ok(Some(payload(&item)))));
+        }
+        self.take.sights.push(format!("{} reads: {count} items in order", self.name(seat)));
+    }
+
+    /// What leaves the block of the parent, once the task has ended: its own error, or what waiting gives.
     #[track_caller]
     pub(crate) fn leaves(&mut self, parent: Seat, expected: &str) {
-        let outcome = self.look(parent).outcome().cloned();
-        let seen = match (outcome.map(ended), self.raised.get(&parent)) {
-            (None, _) => "not yet".to_owned(),
-            (Some(_), Some(raised)) => (*raised).to_owned(),
-            (Some(Ok(Ending::Returned(result))), None) => format!("result {}", words::value(&result)),
-            (Some(Ok(Ending::Cancelled { .. })), None) => "no error".to_owned(),
-            (Some(Err(error)), None) => words::failure(&error, self.peer(parent)),
+        let seen = match self.raised.get(&parent).filter(|_| self.look(parent).is_ended()) {
+            Some(raised) => (*raised).to_owned(),
+            None => self.awaited(parent),
         };
         self.sees(parent, "leaves the block", seen, expected);
+    }
+
+    /// What waiting for the end of the task gives, in the block or after it.
+    #[track_caller]
+    pub(crate) fn waits(&mut self, parent: Seat, expected: &str) {
+        self.sees(parent, "waits", self.awaited(parent), expected);
+    }
+
+    fn awaited(&self, parent: Seat) -> String {
+        match self.look(parent).outcome().cloned().map(ended) {
+            None => "not yet".to_owned(),
+            Some(Ok(Ending::Returned(result))) => format!("result {}", words::value(&result)),
+            Some(Ok(Ending::Cancelled { .. })) => "no error".to_owned(),
+            Some(Err(error)) => words::failure(&error, self.peer(parent)),
+        }
+    }
+
+    /// The last that was reported of a dialog.
+    #[track_caller]
+    pub(crate) fn hears(&mut self, seat: Seat, expected: &str) {
+        let events = &self.links[seat.link].pair.end(seat.side).events;
+        let last = events.iter().rev().find_map(|event| match event {
+            Event::Dialog { id, event } if *id == seat.end.id => Some(format!("{event:?}")),
+            _ => None,
+        });
+        self.sees(seat, "hears", last.unwrap_or_default(), expected);
+    }
+
+    /// Why the connection of a seat is over.
+    #[track_caller]
+    pub(crate) fn is_cut_off(&mut self, seat: Seat, expected: &str) {
+        let reason = self.links[seat.link].pair.end(seat.side).conn.close_reason();
+        let seen = reason.map_or_else(|| "no".to_owned(), ToString::to_string);
+        self.sees(seat, "is cut off", seen, expected);
     }
 
     /// The word for where a side is.

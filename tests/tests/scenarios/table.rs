@@ -10,7 +10,7 @@ use crate::take::Take;
 use crate::{SECTIONS, play};
 
 /// The numbers that are accounted for.
-const DONE: &[RangeInclusive<u16>] = &[1..=20];
+const DONE: &[RangeInclusive<u16>] = &[1..=99];
 
 const HEAD: &str = "\
 # Scenarios
@@ -46,14 +46,12 @@ fn scenarios() -> impl Iterator<Item = &'static Scenario> {
     SECTIONS.iter().flat_map(|(_, scenarios)| *scenarios)
 }
 
-/// Each number once, in order.
+/// Each number once.
 fn count() -> Result<(), String> {
-    let numbers = scenarios().map(|scenario| scenario.number);
-    let due = DONE.iter().cloned().flatten();
-    match (numbers.collect::<Vec<_>>(), due.collect::<Vec<_>>()) {
-        (numbers, due) if numbers == due => Ok(()),
-        (numbers, due) => Err(format!("{numbers:?} instead of {due:?}")),
-    }
+    let mut numbers: Vec<_> = scenarios().map(|scenario| scenario.number).collect();
+    numbers.sort_unstable();
+    let due: Vec<_> = DONE.iter().cloned().flatten().collect();
+    if numbers == due { Ok(()) } else { Err(format!("{numbers:?} instead of {due:?}")) }
 }
 
 fn print() -> Result<String, String> {

@@ -23,18 +23,23 @@ impl Take {
     /// The frames, those of one sender in a row together: `C>P StartAck(context), Started(0)`. Of many items in
     /// a row their number.
     pub(crate) fn turns(&self) -> Vec<String> {
-        let is_item = |word: &&str| word.starts_with("Yield(") && !word.contains('#');
         let turns = self.frames.chunk_by(|(one, _), (other, _)| one == other);
         turns
             .map(|turn| {
                 let words: Vec<_> = turn.iter().map(|(_, word)| word.as_str()).collect();
-                let runs = words.chunk_by(|one, other| is_item(one) && is_item(other));
-                let shown = runs.map(|run| match run.len() {
-                    ..RUN => run.join(", "),
-                    len => format!("Yield x{len}"),
+                let runs = words.chunk_by(|one, other| item(one).is_some_and(|of| item(other) == Some(of)));
+                let shown = runs.map(|run| match (run.len(), item(run[0])) {
+                    (RUN.., Some(of)) => format!("Yield x{}{of}", run.len()),
+                    _ => run.join(", "),
                 });
                 format!("{} {}", turn[0].0, shown.collect::<Vec<_>>().join(", "))
             })
             .collect()
     }
+}
+
+/// Of an item, the mark of its dialog.
+fn item(word: &str) -> Option<&str> {
+    let (_, mark) = word.strip_prefix("Yield(")?.rsplit_once(')')?;
+    Some(mark)
 }

@@ -1,0 +1,748 @@
+//! Cancellation by either side, of dialogs and of actors: 65 to 99.
+
+use std::time::Duration;
+
+use scipp_proto::{Config, Kind};
+
+use crate::scenario::{Scenario, python_only, scenario};
+use crate::stage::{C, P, Seat, Stage};
+
+pub(crate) const ALL: &[Scenario] = &[
+    scenario(65, "cancelled and waited for in the block", "D-13 D-20 D-47", waited_for_in_the_block),
+    scenario(66, "cancelled and waited for after the block", "D-13 D-29", waited_for_after_the_block),
+    scenario(67, "the actor is cancelled and waited for in the block", "D-13 D-18 D-46", actor_cancelled)
+        .drivers(&["scenarios::s067_waiting_in_the_block_for_a_cancelled_actor"]),
+    scenario(68, "the actor is cancelled and waited for after the block", "D-18 D-29", actor_cancelled_after)
+        .drivers(&["scenarios::s068_waiting_after_the_block_for_a_cancelled_actor"]),
+    scenario(69, "cancelled when the task has returned", "D-17 D-40 D-41", returned_then_cancelled)
+        .drivers(&["scenarios::s069_cancelling_a_task_that_has_returned"]),
+    scenario(
+        70,
+        "the actor is cancelled when the task has returned",
+        "D-18 D-40",
+        returned_then_actor_cancelled,
+    )
+    .drivers(&["scenarios::s070_cancelling_the_actor_of_a_task_that_has_returned"]),
+    scenario(71, "a stream opened after the cancellation", "D-15 D-27", stream_after_cancel),
+    scenario(72, "cancelled when waiting took too long", "D-13 D-16 D-28", cancelled_in_the_end),
+    scenario(73, "a stream opened after the cancelled block", "D-8 D-19 D-29", stream_after_the_block),
+    scenario(74, "another call after a cancellation", "D-17 D-21", another_call),
+    scenario(75, "a sibling cancels while the opener reads", "D-13 D-19", sibling_cancels),
+    scenario(
+        76,
+        "the child cancels itself before its first value",
+        "D-16 D-42 D-46",
+        self_cancel_before_started,
+    ),
+    scenario(77, "the child cancels itself", "D-16 D-46", self_cancel)
+        .drivers(&["cancels::the_child_cancels_itself"]),
+    scenario(78, "the child cancels itself and returns", "D-16 D-41", self_cancel_and_return),
+    scenario(79, "cancelled by the owner and then with the actor", "D-15 D-18 D-42", cancelled_then_actor)
+        .drivers(&["scenarios::s079_cancelling_a_body_in_the_background_and_then_its_actor"]),
+    scenario(
+        80,
+        "a body in the background and a cancelled actor",
+        "D-18 D-19 D-46",
+        reader_and_cancelled_actor,
+    )
+    .drivers(&["scenarios::s080_cancelling_the_actor_of_a_body_in_the_background"]),
+    scenario(81, "cancelled while the child cleans up after an error", "D-14 D-16 D-41", error_and_cancel),
+    scenario(82, "the error in a cancelled outcome", "D-13 D-25 D28", error_in_the_outcome),
+    scenario(83, "cancelled in a clean-up that waits", "D-16 D-17 D-28", cleanup_that_waits),
+    scenario(84, "cancelled twice", "D-15 D-17 D-27", cancelled_twice),
+    scenario(85, "a request to end what does not run", "D-17 D44", request_for_nothing),
+    scenario(86, "a request over another connection", "D-15 D-17 D24 D44", request_over_another_connection),
+    scenario(87, "the request is not answered and the task returns", "D-28 D-40 D22", no_answer_but_a_result),
+    scenario(88, "neither answer nor final frame", "D-20 D-28 D-44 D22", no_answer_at_all).fix(),
+    scenario(89, "frames of a cancellation in mid stream", "D-10 D-17", cancelled_in_mid_stream),
+    scenario(90, "a task that takes its time to end", "D-17 D8", takes_its_time)
+        .fix()
+        .drivers(&["scenarios::s090_a_task_that_takes_its_time_holds_nobody_up"]),
+    scenario(91, "a cancelled task that returns", "D-16 D-41", cancelled_and_returns)
+        .drivers(&["cancels::a_cancelled_body_that_returns_is_still_cancelled"]),
+    scenario(92, "a cancelled task that fails", "D-14 D-16 D-41", cancelled_and_fails),
+    scenario(93, "both cancel", "D-13 D-42 D-46 D19", both_cancel)
+        .fix()
+        .as_reference(both_cancel_as_the_reference)
+        .drivers(&["cancels::both_cancel_at_once"]),
+    scenario(94, "a third actor cancels the child's", "D-13 D-18 D-46", third_cancels)
+        .drivers(&["scenarios::s094_a_third_actor_cancels_the_childs"]),
+    scenario(95, "the parent cancels the child's actor", "D-18 D-30", parent_cancels_the_actor)
+        .drivers(&["cancels::cancelling_an_actor_ends_its_tasks_on_all_connections_and_its_listener"]),
+    scenario(96, "one of two children fails and the other is cancelled", "D-18 D-20", one_of_two_fails)
+        .drivers(&["scenarios::s096_one_of_two_children_fails_and_the_other_is_cancelled"]),
+    scenario(97, "the root of a tree is interrupted", "D-16 D-18 D-47", root_is_interrupted)
+        .drivers(&["scenarios::s097_the_root_of_a_tree_is_interrupted"]),
+    python_only(
+        98,
+        "interrupted while a process is waited for",
+        "starting processes and waiting for them; no dialog is open, and what ends the daemon is 095",
+    ),
+    scenario(99, "a grandchild that does not answer", "D-22 D-28 D-47 D4 D22", grandchild_does_not_answer)
+        .drivers(&["scenarios::s099_a_grandchild_that_does_not_answer"]),
+];
+
+const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
+const ENDED: [&str; 2] = ["P>C creq", "C>P StartAck(creq), ctxc(P), CancelAck"];
+const RETURNED: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0), Stop, Return('yo')"];
+
+/// P cancels, and C's task ends.
+fn cancels_and_ends(s: &mut Stage, ends: (Seat, Seat)) {
+    s.cancels(ends.0);
+    s.unwinds(ends.1);
+    s.sent(&[OPEN, ENDED].concat());
+    s.outcomes(ends, "cancelled by P", "cancelled by P");
+}
+
+fn waited_for_in_the_block(s: &mut Stage) {
+    let ends = s.context();
+    cancels_and_ends(s, ends);
+    s.waits(ends.0, "no error");
+    s.is_in(ends.0, "self-cancelled");
+    s.leaves(ends.0, "no error");
+}
+
+fn waited_for_after_the_block(s: &mut Stage) {
+    let ends = s.context();
+    cancels_and_ends(s, ends);
+    s.leaves(ends.0, "no error");
+    s.waits(ends.0, "no error");
+    s.waits(ends.0, "no error");
+}
+
+/// P cancels C's whole actor, which obeys, and is gone.
+fn actor_ends(s: &mut Stage, ends: (Seat, Seat)) {
+    let request = s.cancels_actor(0, P);
+    let asked = s.obeys(request);
+    s.unwinds(ends.1);
+    s.closes(C);
+    s.sent(&[
+        OPEN[0],
+        OPEN[1],
+        "P>C Start(self:cancel)#2",
+        "C>P StartAck(asyncfunc)#2, ctxc(P), CancelAck#2",
+    ]);
+    s.outcomes(ends, "failed: ctxc(P)", "cancelled by P");
+    s.outcomes((request, asked), "returned true", "returned");
+    s.is_cut_off(ends.0, "closed by the peer");
+}
+
+fn actor_cancelled(s: &mut Stage) {
+    let ends = s.context();
+    actor_ends(s, ends);
+    s.waits(ends.0, "ctxc(P)");
+    s.leaves(ends.0, "ctxc(P)");
+}
+
+fn actor_cancelled_after(s: &mut Stage) {
+    let ends = s.context();
+    actor_ends(s, ends);
+    s.leaves(ends.0, "ctxc(P)");
+    s.waits(ends.0, "ctxc(P)");
+}
+
+fn returned_then_cancelled(s: &mut Stage) {
+    let ends @ (parent, child) = s.context();
+    s.returns(child, "yo");
+    s.cancels(parent);
+    s.sent(&RETURNED);
+    s.outcomes(ends, "returned 'yo'", "returned");
+    s.is_in(parent, "result-returned");
+    s.waits(parent, "result 'yo'");
+}
+
+fn returned_then_actor_cancelled(s: &mut Stage) {
+    let ends @ (parent, child) = s.context();
+    s.returns(child, "yo");
+    let request = s.cancels_actor(0, P);
+    let asked = s.obeys(request);
+    s.closes(C);
+    s.sent(&[RETURNED[0], RETURNED[1], "P>C Start(self:cancel)#2", "C>P StartAck(asyncfunc)#2, CancelAck#2"]);
+    s.outcomes(ends, "returned 'yo'", "returned");
+    s.outcomes((request, asked), "returned true", "returned");
+    s.waits(parent, "result 'yo'");
+}
+
+fn stream_after_cancel(s: &mut Stage) {
+    let ends @ (parent, child) = s.context();
+    s.cancels(parent);
+    let told = "OpenStream: the dialog is being cancelled";
+    s.is_refused(parent, told, |conn, end| end.open_stream(conn));
+    s.unwinds(child);
+    s.sent(&[OPEN, ENDED].concat());
+    s.outcomes(ends, "cancelled by P", "cancelled by P");
+    s.leaves(parent, "no error");
+}
+
+fn cancelled_in_the_end(s: &mut Stage) {
+    for (variant, turns) in [
+        ("nothing was sent", &[][..]),
+        ("an item was sent", &["P>C Yield(1)"]),
+        ("an item was received", &["C>P Yield(1)"]),
+    ] {
+        s.again(variant);
+        let ends @ (parent, child) = s.streaming();
+        match variant {
+            "an item was sent" => s.sends(parent, 1),
+            "an item was received" => s.sends(child, 1),
+            _ => {}
+        }
+        s.passes(Duration::from_millis(500));
+        s.waits(parent, "not yet");
+        s.cancels(parent);
+        s.is_in(child, "peer-cancelled");
+        let canceller = s.look(child).canceller().map(|uid| uid.name().to_owned());
+        s.sees(child, "is cancelled by", canceller.unwrap_or_default(), "P");
+        s.sees(child, "has an outcome", s.look(child).outcome().is_some(), "false");
+        s.unwinds(child);
+        s.is_in(parent, "self-cancelled");
+        s.waits(parent, "no error");
+        let last = ["P>C creq", "C>P StartAck(creq), Stop, ctxc(P), CancelAck"];
+        match (variant, turns) {
+            ("an item was received", _) => {
+                s.sent(&[OPEN[0], "C>P StartAck(context), Started(0), Yield(1)", last[0], last[1]]);
+            }
+            ("an item was sent", _) => s.sent(&[OPEN[0], OPEN[1], "P>C Yield(1), creq", last[1]]),
+            _ => s.sent(&[OPEN, last].concat()),
+        }
+        s.outcomes(ends, "cancelled by P", "cancelled by P");
+    }
+}
+
+fn stream_after_the_block(s: &mut Stage) {
+    let ends = s.context();
+    cancels_and_ends(s, ends);
+    s.leaves(ends.0, "no error");
+    s.opens_stream(ends.0);
+    s.takes_items(ends.0, &["end"]);
+    s.cannot_send(ends.0, "cancelled by P");
+}
+
+fn another_call(s: &mut Stage) {
+    let ends @ (parent, child) = s.context();
+    s.cancels(parent);
+    s.unwinds(child);
+    let call = s.opens(Kind::Function);
+    s.returns(call.1, 1);
+    s.sent(&[OPEN[0], OPEN[1], ENDED[0], ENDED[1], "P>C Start#2", "C>P StartAck(asyncfunc)#2, Return(1)#2"]);
+    s.outcomes(ends, "cancelled by P", "cancelled by P");
+    s.outcomes(call, "returned 1", "returned");
+}
+
+fn sibling_cancels(s: &mut Stage) {
+    let ends @ (parent, child) = s.streaming();
+    s.sends(child, 1);
+    s.takes_items(parent, &["1", "nothing yet"]);
+    s.cancels(parent);
+    s.takes_items(parent, &["nothing yet"]);
+    s.unwinds(child);
+    s.takes_items(parent, &["end"]);
+    s.sent(&[
+        OPEN[0],
+        "C>P StartAck(context), Started(0), Yield(1)",
+        "P>C creq",
+        "C>P StartAck(creq), Stop, ctxc(P), CancelAck",
+    ]);
+    s.outcomes(ends, "cancelled by P", "cancelled by P");
+    s.leaves(parent, "no error");
+}
+
+fn self_cancel_before_started(s: &mut Stage) {
+    let ends @ (parent, child) = s.opens(Kind::Context);
+    s.cancels(child);
+    s.is_refused(child, "cancelled by C", |conn, end| end.open_stream(conn));
+    s.unwinds(child);
+    s.gets_first(parent, "ctxc(C)");
+    s.sent(&["P>C Start", "C>P StartAck(context), ctxc(C)"]);
+    s.outcomes(ends, "failed: ctxc(C)", "cancelled by C");
+    s.leaves(parent, "ctxc(C)");
+}
+
+fn self_cancel(s: &mut Stage) {
+    let ends @ (parent, child) = s.context();
+    s.cancels(child);
+    s.is_in(child, "self-cancelled");
+    s.unwinds(child);
+    s.is_in(parent, "peer-cancelled");
+    s.sent(&["P>C Start", "C>P StartAck(context), Started(0), ctxc(C)"]);
+    s.outcomes(ends, "failed: ctxc(C)", "cancelled by C");
+    s.leaves(parent, "ctxc(C)");
+}
+
+fn self_cancel_and_return(s: &mut Stage) {
+    let ends @ (parent, child) = s.streaming();
+    s.cancels(child);
+    s.returns(child, "yo");
+    s.sent(&["P>C Start", "C>P StartAck(context), Started(0), Stop, ctxc(C)"]);
+    s.outcomes(ends, "failed: ctxc(C)", "cancelled by C");
+    s.leaves(parent, "ctxc(C)");
+}
+
+fn cancelled_then_actor(s: &mut Stage) {
+    let ends @ (parent, child) = s.streaming();
+    s.cancels(parent);
+    let request = s.cancels_actor(0, P);
+    let asked = s.obeys(request);
+    s.waits(parent, "not yet");
+    s.unwinds(child);
+    s.closes(C);
+    s.takes_items(parent, &["end"]);
+    s.sent(&[
+        OPEN[0],
+        OPEN[1],
+        "P>C creq",
+        "C>P StartAck(creq)",
+        "P>C Start(self:cancel)#2",
+        "C>P StartAck(asyncfunc)#2, Stop, ctxc(P), CancelAck, CancelAck#2",
+    ]);
+    s.outcomes(ends, "cancelled by P", "cancelled by P");
+    s.outcomes((request, asked), "returned true", "returned");
+    s.waits(parent, "no error");
+}
+
+fn reader_and_cancelled_actor(s: &mut Stage) {
+    let ends @ (parent, child) = s.streaming();
+    let request = s.cancels_actor(0, P);
+    let asked = s.obeys(request);
+    s.takes_items(parent, &["nothing yet"]);
+    s.unwinds(child);
+    s.closes(C);
+    s.takes_items(parent, &["ctxc(P)"]);
+    s.sent(&[
+        OPEN[0],
+        OPEN[1],
+        "P>C Start(self:cancel)#2",
+        "C>P StartAck(asyncfunc)#2, Stop, ctxc(P), CancelAck#2",
+    ]);
+    s.outcomes(ends, "failed: ctxc(P)", "cancelled by P");
+    s.outcomes((request, asked), "returned true", "returned");
+    s.waits(parent, "ctxc(P)");
+}
+
+/// C's task ends by an error of its own after it was told to end.
+fn told_and_raises(s: &mut Stage, ends: (Seat, Seat), class: &str) {
+    s.cancels(ends.0);
+    s.raises(ends.1, class);
+    let last = format!("C>P StartAck(creq), Error({class}), CancelAck");
+    s.sent(&[OPEN[0], OPEN[1], "P>C creq", &last]);
+    s.outcomes(ends, &format!("failed: {class}"), &format!("failed: own {class}"));
+    s.leaves(ends.0, class);
+}
+
+fn error_and_cancel(s: &mut Stage) {
+    s.again("the clean-up is cancelled");
+    let ends = s.context();
+    told_and_raises(s, ends, "RuntimeError");
+
+    s.again("the error is on its way");
+    let ends @ (parent, child) = s.context();
+    s.crossing(|s| {
+        s.raises(child, "RuntimeError");
+        s.cancels(parent);
+    });
+    s.sent(&[
+        "P>C Start",
+        "C>P StartAck(context), Started(0), Error(RuntimeError)",
+        "P>C creq",
+        "C>P StartAck(creq), CancelAck",
+    ]);
+    s.outcomes(ends, "failed: RuntimeError", "failed: own RuntimeError");
+}
+
+fn error_in_the_outcome(s: &mut Stage) {
+    let ends = s.context();
+    cancels_and_ends(s, ends);
+    s.waits(ends.0, "no error");
+    let Some(scipp_proto::Outcome::Cancelled { error: Some(error), .. }) = s.look(ends.0).outcome().cloned()
+    else {
+        panic!("an error comes with it");
+    };
+    s.sees(ends.0, "has in its outcome", error.boxed_type(), "ContextCancelled");
+    s.sees(ends.0, "knows who asked", error.canceller().expect("named").name(), "P");
+    s.sees(ends.0, "knows who was cancelled", error.cancelled_neighbour().expect("named").name(), "C");
+}
+
+fn cleanup_that_waits(s: &mut Stage) {
+    let ends @ (parent, child) = s.streaming();
+    s.cancels(parent);
+    s.takes_items(child, &["cancelled by P"]);
+    s.passes(Duration::from_secs(60));
+    s.hears(parent, "Overdue(CancelAck)");
+    s.waits(parent, "not yet");
+    s.unwinds(child);
+    s.sent(&[OPEN[0], OPEN[1], "P>C creq", "C>P StartAck(creq), Stop, ctxc(P), CancelAck"]);
+    s.outcomes(ends, "cancelled by P", "cancelled by P");
+    s.waits(parent, "no error");
+}
+
+fn cancelled_twice(s: &mut Stage) {
+    s.again("by us");
+    let ends @ (parent, child) = s.context();
+    s.cancels(parent);
+    s.cancels(parent);
+    s.unwinds(child);
+    s.cancels(parent);
+    s.sent(&[OPEN, ENDED].concat());
+    s.outcomes(ends, "cancelled by P", "cancelled by P");
+
+    s.again("by a parent that asks again");
+    let ends @ (parent, child) = s.context();
+    s.cancels(parent);
+    let cid = s.look(parent).cid().to_owned();
+    s.requests_end(0, P, &cid);
+    s.unwinds(child);
+    s.sent(&[
+        OPEN[0],
+        OPEN[1],
+        "P>C creq",
+        "C>P StartAck(creq)",
+        "P>C creq!",
+        "C>P StartAck(creq), ctxc(P), CancelAck, CancelAck",
+    ]);
+    s.outcomes(ends, "cancelled by P", "cancelled by P");
+}
+
+fn request_for_nothing(s: &mut Stage) {
+    s.again("there never was such a task");
+    let ends @ (_, child) = s.context();
+    s.requests_end(0, P, "nobody");
+    s.is_in(child, "started");
+    s.returns(child, "yo");
+    s.sent(&[OPEN[0], OPEN[1], "P>C creq#?!", "C>P StartAck(creq)#?, CancelAck#?, Stop, Return('yo')"]);
+    s.outcomes(ends, "returned 'yo'", "returned");
+
+    s.again("the task has returned");
+    let ends @ (parent, child) = s.context();
+    s.returns(child, "yo");
+    let cid = s.look(parent).cid().to_owned();
+    s.requests_end(0, P, &cid);
+    s.sent(&[RETURNED[0], RETURNED[1], "P>C creq!", "C>P StartAck(creq), CancelAck"]);
+    s.outcomes(ends, "returned 'yo'", "returned");
+}
+
+fn request_over_another_connection(s: &mut Stage) {
+    s.connect(&[[P, C], [P, C]]);
+    let ends @ (parent, child) = s.context();
+    let cid = s.look(parent).cid().to_owned();
+    s.requests_end(1, P, &cid);
+    s.is_in(child, "started");
+    s.returns(child, "yo");
+    s.sent(&[OPEN[0], OPEN[1], "P>C creq#?!", "C>P StartAck(creq)#?, CancelAck#?, Stop, Return('yo')"]);
+    s.outcomes(ends, "returned 'yo'", "returned");
+}
+
+fn no_answer_but_a_result(s: &mut Stage) {
+    let ends @ (parent, child) = s.context();
+    s.holds(P);
+    s.cancels(parent);
+    s.passes(Duration::from_millis(615));
+    s.hears(parent, "Started");
+    s.passes(Duration::from_millis(1));
+    s.hears(parent, "Overdue(CancelAck)");
+    s.waits(parent, "not yet");
+    s.returns(child, "yo");
+    s.waits(parent, "result 'yo'");
+    s.sent(&[OPEN[0], OPEN[1], "P>C creq", "C>P Stop, Return('yo')"]);
+    s.outcomes(ends, "returned 'yo'", "returned");
+}
+
+fn no_answer_at_all(s: &mut Stage) {
+    let unanswered = |s: &mut Stage| {
+        let ends = s.context();
+        s.holds(P);
+        s.cancels(ends.0);
+        s.passes(Duration::from_secs(10));
+        s.hears(ends.0, "Overdue(CancelAck)");
+        ends
+    };
+    s.again("no deadline is set");
+    let ends @ (parent, _) = unanswered(s);
+    s.passes(Duration::from_secs(36_000));
+    s.waits(parent, "not yet");
+    s.cuts(0);
+    s.sent(&[OPEN[0], OPEN[1], "P>C creq"]);
+    s.outcomes(ends, "disconnected: connection reset", "disconnected: connection reset");
+    s.leaves(parent, "disconnected: connection reset");
+
+    s.again("a deadline of 20 seconds");
+    let limited = |config| {
+        let mut limited: Config = config;
+        limited.final_frame_timeout = Some(Duration::from_secs(20));
+        limited
+    };
+    s.connect_with(&[[P, C]], limited);
+    let ends @ (parent, child) = unanswered(s);
+    s.passes(Duration::from_secs(10));
+    s.waits(parent, "no error");
+    s.lets_go(P);
+    s.unwinds(child);
+    s.sent(&[OPEN, ENDED].concat());
+    s.outcomes(ends, "cancelled, unconfirmed", "cancelled by P");
+}
+
+fn cancelled_in_mid_stream(s: &mut Stage) {
+    let ends @ (parent, child) = s.streaming();
+    s.sends(parent, 1);
+    s.crossing(|s| {
+        s.sends(child, 2);
+        s.cancels(parent);
+    });
+    s.cannot_send(child, "cancelled by P");
+    s.unwinds(child);
+    s.takes_items(parent, &["2", "end"]);
+    s.sent(&[
+        OPEN[0],
+        OPEN[1],
+        "P>C Yield(1)",
+        "C>P Yield(2)",
+        "P>C creq",
+        "C>P StartAck(creq), Stop, ctxc(P), CancelAck",
+    ]);
+    s.outcomes(ends, "cancelled by P", "cancelled by P");
+}
+
+fn takes_its_time(s: &mut Stage) {
+    let slow = s.context();
+    let other = s.streaming();
+    s.cancels(slow.0);
+    for round in 0..4 {
+        s.sends(other.1, round);
+        s.passes(Duration::from_millis(100));
+    }
+    s.takes_many(other.0, 4);
+    s.returns(other.1, "yo");
+    s.waits(other.0, "result 'yo'");
+    s.waits(slow.0, "not yet");
+    s.unwinds(slow.1);
+    s.sent(&[
+        OPEN[0],
+        OPEN[1],
+        "P>C Start#2",
+        "C>P StartAck(context)#2, Started(0)#2",
+        "P>C creq",
+        "C>P StartAck(creq), Yield x4#2, Stop#2, Return('yo')#2, ctxc(P), CancelAck",
+    ]);
+    s.outcomes(slow, "cancelled by P", "cancelled by P");
+    s.outcomes(other, "returned 'yo'", "returned");
+}
+
+fn cancelled_and_returns(s: &mut Stage) {
+    let ends @ (parent, child) = s.context();
+    s.cancels(parent);
+    s.returns(child, "yo");
+    s.sent(&[OPEN, ENDED].concat());
+    s.outcomes(ends, "cancelled by P", "cancelled by P");
+    s.is_in(child, "peer-cancelled");
+}
+
+fn cancelled_and_fails(s: &mut Stage) {
+    let ends = s.context();
+    told_and_raises(s, ends, "OSError");
+    let ends = s.streaming();
+    s.cancels(ends.0);
+    s.raises(ends.1, "OSError");
+    s.sent(&[
+        OPEN[0],
+        OPEN[1],
+        "P>C creq",
+        "C>P StartAck(creq), Error(OSError), CancelAck",
+        "P>C Start#2",
+        "C>P StartAck(context)#2, Started(0)#2",
+        "P>C creq#2",
+        "C>P StartAck(creq)#2, Stop#2, Error(OSError)#2, CancelAck#2",
+    ]);
+    s.outcomes(ends, "failed: OSError", "failed: own OSError");
+}
+
+/// Both ask for the end of the task before either knows of the other.
+fn crossing_cancels(s: &mut Stage) -> (Seat, Seat) {
+    let ends @ (parent, child) = s.streaming();
+    s.crossing(|s| {
+        s.cancels(parent);
+        s.cancels(child);
+        s.unwinds(child);
+    });
+    s.sent(&[OPEN[0], OPEN[1], "P>C creq", "C>P Stop, ctxc(C), StartAck(creq), CancelAck"]);
+    ends
+}
+
+fn both_cancel(s: &mut Stage) {
+    s.again("crossing");
+    let ends = crossing_cancels(s);
+    s.outcomes(ends, "cancelled by C", "cancelled by C");
+    s.leaves(ends.0, "no error");
+    s.is_in(ends.0, "self-cancelled");
+
+    s.again("the child after the parent");
+    let ends @ (parent, child) = s.streaming();
+    s.cancels(parent);
+    s.cancels(child);
+    s.unwinds(child);
+    s.sent(&[OPEN[0], OPEN[1], "P>C creq", "C>P StartAck(creq), Stop, ctxc(C), CancelAck"]);
+    s.outcomes(ends, "cancelled by C", "cancelled by C");
+    s.leaves(parent, "no error");
+}
+
+fn both_cancel_as_the_reference(s: &mut Stage) {
+    s.again("only what names the parent is absorbed");
+    let ends = crossing_cancels(s);
+    s.outcomes(ends, "failed: ctxc(C)", "cancelled by C");
+    s.leaves(ends.0, "ctxc(C)");
+}
+
+fn third_cancels(s: &mut Stage) {
+    s.connect(&[[P, C], ["T", C]]);
+    let context = s.streaming();
+    let call = s.opens(Kind::Function);
+    let request = s.cancels_actor(1, "T");
+    let asked = s.obeys(request);
+    s.is_in(context.1, "actor-cancelled");
+    s.unwinds(context.1);
+    s.unwinds(call.1);
+    s.closes(C);
+    s.sent(&[
+        OPEN[0],
+        OPEN[1],
+        "P>C Start#2",
+        "C>P StartAck(asyncfunc)#2",
+        "T>C Start(self:cancel)#3",
+        "C>T StartAck(asyncfunc)#3, CancelAck#3",
+        "C>P Stop, ctxc(T), ctxc(T)#2",
+    ]);
+    s.outcomes(context, "failed: ctxc(T)", "cancelled by T");
+    s.outcomes(call, "failed: ctxc(T)", "cancelled by T");
+    s.outcomes((request, asked), "returned true", "returned");
+    s.is_cut_off(context.0, "closed by the peer");
+    s.is_cut_off(request, "closed by the peer");
+}
+
+fn parent_cancels_the_actor(s: &mut Stage) {
+    let context = s.streaming();
+    let generator = s.opens(Kind::Generator);
+    let request = s.cancels_actor(0, P);
+    let asked = s.obeys(request);
+    s.unwinds(generator.1);
+    s.waits(request, "not yet");
+    s.unwinds(context.1);
+    s.is_cut_off(context.0, "no");
+    s.closes(C);
+    s.sent(&[
+        OPEN[0],
+        OPEN[1],
+        "P>C Start#2",
+        "C>P StartAck(asyncgen)#2",
+        "P>C Start(self:cancel)#3",
+        "C>P StartAck(asyncfunc)#3, Stop#2, Stop, ctxc(P), CancelAck#3",
+    ]);
+    s.outcomes(context, "failed: ctxc(P)", "cancelled by P");
+    s.outcomes(generator, "returned", "cancelled by P");
+    s.outcomes((request, asked), "returned true", "returned");
+    s.is_cut_off(context.0, "closed by the peer");
+}
+
+fn one_of_two_fails(s: &mut Stage) {
+    s.connect(&[[P, C], [P, "D"]]);
+    let failing = s.opens(Kind::Function);
+    let other = s.opens_over(1, P, Kind::Function);
+    s.raises(failing.1, "AssertionError");
+    s.waits(failing.0, "AssertionError");
+    // Whoever started both ends what is left.
+    for (link, actor) in [(0, C), (1, "D")] {
+        let request = s.cancels_actor(link, P);
+        let asked = s.obeys(request);
+        if actor == "D" {
+            s.unwinds(other.1);
+        }
+        s.closes(actor);
+        s.outcomes((request, asked), "returned true", "returned");
+    }
+    s.sent(&[
+        "P>C Start",
+        "C>P StartAck(asyncfunc)",
+        "P>D Start#2",
+        "D>P StartAck(asyncfunc)#2",
+        "C>P Error(AssertionError)",
+        "P>C Start(self:cancel)#3",
+        "C>P StartAck(asyncfunc)#3, CancelAck#3",
+        "P>D Start(self:cancel)#4",
+        "D>P StartAck(asyncfunc)#4, ctxc(P)#2, CancelAck#4",
+    ]);
+    s.outcomes(failing, "failed: AssertionError", "failed: own AssertionError");
+    s.outcomes(other, "failed: ctxc(P)", "cancelled by P");
+}
+
+/// P has a context with C, whose task has one with G.
+fn tree(s: &mut Stage) -> [(Seat, Seat); 2] {
+    s.connect(&[[P, C], [C, "G"]]);
+    let outer = s.context();
+    let inner = s.opens_over(1, C, Kind::Context);
+    s.starts(inner.1, 0);
+    [outer, inner]
+}
+
+const TREE: [&str; 4] = [OPEN[0], OPEN[1], "C>G Start#2", "G>C StartAck(context)#2, Started(0)#2"];
+
+fn root_is_interrupted(s: &mut Stage) {
+    let [outer, inner] = tree(s);
+    s.body_raises(outer.0, "KeyboardInterrupt");
+    // C's block fails in its turn, with what told it to end.
+    s.body_raises(inner.0, "cancelled by P");
+    s.unwinds(inner.1);
+    s.leaves(inner.0, "cancelled by P");
+    s.unwinds(outer.1);
+    s.leaves(outer.0, "KeyboardInterrupt");
+    let requests = [(1, C, "G"), (0, P, C)].map(|(link, from, to)| {
+        let request = s.cancels_actor(link, from);
+        let asked = s.obeys(request);
+        s.closes(to);
+        (request, asked)
+    });
+    s.sent(
+        &[
+            &TREE[..],
+            &[
+                "P>C creq",
+                "C>P StartAck(creq)",
+                "C>G creq#2",
+                "G>C StartAck(creq)#2, ctxc(C)#2, CancelAck#2",
+                "C>P ctxc(P), CancelAck",
+                "C>G Start(self:cancel)#3",
+                "G>C StartAck(asyncfunc)#3, CancelAck#3",
+                "P>C Start(self:cancel)#4",
+                "C>P StartAck(asyncfunc)#4, CancelAck#4",
+            ],
+        ]
+        .concat(),
+    );
+    s.outcomes(outer, "cancelled by P", "cancelled by P");
+    s.outcomes(inner, "cancelled by C", "cancelled by C");
+    for ends in requests {
+        s.outcomes(ends, "returned true", "returned");
+    }
+}
+
+fn grandchild_does_not_answer(s: &mut Stage) {
+    let [outer, inner] = tree(s);
+    s.does_not_read("G");
+    s.body_raises(outer.0, "AssertionError");
+    s.body_raises(inner.0, "cancelled by P");
+    let request = s.cancels_actor(1, C);
+    s.passes(Duration::from_millis(500));
+    s.hears(request, "Overdue(ActorCancelAck)");
+    s.leaves(inner.0, "not yet");
+    // Its process is killed.
+    s.cuts(1);
+    s.leaves(inner.0, "cancelled by P");
+    s.unwinds(outer.1);
+    s.leaves(outer.0, "AssertionError");
+    s.sent(
+        &[
+            TREE.as_slice(),
+            &["P>C creq", "C>P StartAck(creq)", "C>G creq#2, Start(self:cancel)#3", "C>P ctxc(P), CancelAck"],
+        ]
+        .concat(),
+    );
+    s.outcomes(outer, "cancelled by P", "cancelled by P");
+    s.outcomes(inner, "disconnected: connection reset", "disconnected: connection reset");
+    s.outcome(request, "disconnected: connection reset");
+}
