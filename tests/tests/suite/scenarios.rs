@@ -46,7 +46,8 @@ fn s025_the_block_lasts_as_long_as_the_task() {
         server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
             let stream = ctx.open_stream()?;
-            (0..5).try_for_each(|item: u32| stream.send(&item))?;
+            // The parent may have left its stream before all is sent.
+            let _all_sent = (0..5).try_for_each(|item: u32| stream.send(&item));
             go.hear();
             over.store(true, Ordering::Release);
             Ok::<(), Error>(())
@@ -266,7 +267,11 @@ fn s080_cancelling_the_actor_of_a_body_in_the_background() {
             thread::scope(|scope| {
                 let background = scope.spawn(|| stream.receive::<u32>());
                 pair.portal.cancel_actor().unwrap();
-                assert_cancelled(background.join().unwrap(), &pair.client);
+                // The end of the stream comes just before the error, and may be seen first.
+                match background.join().unwrap() {
+                    Ok(None) => {}
+                    received => assert_cancelled(received, &pair.client),
+                }
             });
             assert_cancelled(ctx.wait(), &pair.client);
         },
