@@ -314,6 +314,8 @@ fn seven_hundred_items(s: &mut Stage) {
         s.crossing(|s| s.sends_many(parent, 700));
         s.sees(child, "keeps", s.look(child).unread(), unread);
         s.sees(child, "has dropped", s.look(child).dropped(), dropped);
+        let reads_on = s.with(child, |conn, _| conn.wants_input());
+        s.sees(child, "reads on", reads_on, if policy == Pause { "false" } else { "true" });
         s.takes_items(child, &[first]);
         s.returns(child, ());
         s.sent(&[OPEN[0], OPEN[1], "P>C Yield x700", "C>P Stop, Return(nil)"]);

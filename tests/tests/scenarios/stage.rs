@@ -540,12 +540,13 @@ impl Stage {
 
     /// What comes of an item that cannot be sent.
     #[track_caller]
-    pub(crate) fn cannot_send(&mut self, seat: Seat, expected: &str) {
-        let seen = match self.with(seat, |conn, end| end.send(conn, &Payload::NIL)) {
-            Poll::Pending => "no room".to_owned(),
-            Poll::Ready(sent) => words::failure(&sent.expect_err("it cannot"), self.peer(seat)),
+    pub(crate) fn cannot_send(&mut self, seat: Seat, expected: &str) -> Error {
+        let Poll::Ready(Err(error)) = self.with(seat, |conn, end| end.send(conn, &Payload::NIL)) else {
+            panic!("it can");
         };
+        let seen = words::failure(&error, self.peer(seat));
         self.sees(seat, "sends in vain", seen, expected);
+        error
     }
 
     /// Reads so many items, the numbers from 0.

@@ -20,8 +20,9 @@ const HEAD: &str = "\
 Situations of one or several dialogs, each played between real cores: which frames go both ways, and how each dialog
 ends at its parent and at its child. The words are those of [`dialog.md`](dialog.md). `P` is the parent of the first
 dialog, `C` its child, other letters are further actors. Frames of one sender in a row stand together; `Yield x9` is
-nine items in a row. The second dialog of a scenario is marked `#2`. A frame with `!` is written by hand: our core
-refuses to send it. *fix* stands where the Python implementation loses data, hangs or dies and we do not
+nine items in a row. The second dialog of a scenario is marked `#2`, one that there never was `#?`. A frame with `!` is
+written by hand: our core refuses to send it; an end *by hand* has no core that ended. *own* is an error that this
+end's task failed with. *fix* stands where the Python implementation loses data, hangs or dies and we do not
 ([`deviations.md`](deviations.md)); what its choices lead to is shown where a switch makes them ours.
 
 The first column names the test: `cargo test -p scipp-conformance --test scenarios 016`. Tests over sockets, with
