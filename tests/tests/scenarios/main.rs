@@ -4,6 +4,7 @@
 //! is left out. What came of them is `spec/scenarios.md`, which the test `table` compares with what happens now;
 //! `SCIPP_BLESS=1 cargo test -p scipp-conformance --test scenarios table` writes it anew.
 
+mod bites;
 mod scenario;
 mod stage;
 mod table;
@@ -43,6 +44,10 @@ fn main() -> ExitCode {
             })
         })
         .collect();
+    let bites = bites::ALL.iter().map(|&(name, word, check)| {
+        Trial::test(format!("notices::{name}"), move || bites::run(word, check).map_err(Into::into))
+    });
+    trials.extend(bites);
     trials.push(Trial::test("table", || table::check().map_err(Into::into)));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

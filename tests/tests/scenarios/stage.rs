@@ -108,10 +108,19 @@ impl Stage {
         self.takes
     }
 
+    /// Whether everything of this run was asserted.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.asserted != Some(self.take.frames.len()) {
+            return Err(format!("frames were not asserted: {:?}", self.take.turns()));
+        }
+        if !self.unasked.is_empty() {
+            return Err(format!("outcomes were not asserted: {:?}", self.unasked));
+        }
+        Ok(())
+    }
+
     fn close_take(&mut self) {
-        let sent = self.take.frames.len();
-        assert_eq!(self.asserted, Some(sent), "frames were not asserted: {:?}", self.take.turns());
-        assert_eq!(self.unasked, [], "outcomes were not asserted");
+        self.check().unwrap_or_else(|missing| panic!("{missing}"));
         self.takes.push(std::mem::take(&mut self.take));
         (self.ids, self.asserted) = (Ids::default(), None);
         self.raised.clear();

@@ -27,7 +27,8 @@ pub(crate) const ALL: &[Scenario] = &[
         "the current context of a task",
         "a variable local to a Python task; our handles are passed on",
     ),
-    scenario(11, "a dialog with oneself", "D-27", with_oneself),
+    scenario(11, "a dialog with oneself", "D-27", with_oneself)
+        .drivers(&["scenarios::s011_a_dialog_with_oneself"]),
     scenario(12, "several dialogs at once", "D-20 D24", several_at_once)
         .drivers(&["contexts::several_contexts_run_at_once_on_one_connection"]),
     scenario(13, "nil as first value", "D-3", nil_as_first_value),

@@ -121,7 +121,7 @@ fn remarks(scenario: &Scenario, equal: &[String]) -> Result<String, String> {
 }
 
 /// Whether there is such a test of the suite that both drivers run.
-fn in_suite(test: &str) -> Result<(), String> {
+pub(crate) fn in_suite(test: &str) -> Result<(), String> {
     let missing = || format!("no such test of the suite: {test}");
     let (module, name) = test.split_once("::").ok_or_else(missing)?;
     let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::driver::proto::{CloseReason, Config, OverrunPolicy};
+use crate::driver::proto::{CloseReason, Config, OpenError, OverrunPolicy};
 use crate::driver::{
     Actor, ActorBuilder, ChildContext, Context, Ending, Error, NoArgs, Portal, Profile, TaskError, Yielder,
 };
 
 use super::cancels::waits;
-use super::rig::{Pair, connect, on_each_transport, remote, with_server};
+use super::rig::{Pair, connect, dial, on_each_transport, remote, with_server};
 use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "task");
@@ -36,6 +36,19 @@ fn assert_cancelled<T: std::fmt::Debug>(result: Result<T, Error>, by: &Actor) {
     let error = remote(result);
     assert_eq!(error.boxed_type(), "ContextCancelled");
     assert_eq!(error.canceller(), Some(&by.identity().uid));
+}
+
+#[test]
+fn s011_a_dialog_with_oneself() {
+    with_server(
+        |server| server,
+        |pair| {
+            let portal = dial(&pair.server, &pair.listener);
+            let called = portal.call::<_, ()>(PATH, &NoArgs {});
+            assert_eq!(called, Err(Error::Open(OpenError::OwnActor)));
+            portal.close();
+        },
+    );
 }
 
 #[test]
