@@ -5,8 +5,11 @@ use scipp_proto::Config;
 use crate::stage::Stage;
 use crate::table::in_suite;
 
+/// Says what is missing.
+type Check = fn() -> Result<(), String>;
+
 /// A name, and what must be complained of by which word.
-pub(crate) const ALL: &[(&str, &str, fn() -> Result<(), String>)] = &[
+pub(crate) const ALL: &[(&str, &str, Check)] = &[
     ("frames_that_nobody_asserted", "frames", || {
         let mut stage = Stage::new(Config::default());
         stage.context();
@@ -31,7 +34,7 @@ pub(crate) const ALL: &[(&str, &str, fn() -> Result<(), String>)] = &[
 ];
 
 /// Whether it is complained of.
-pub(crate) fn run(word: &str, check: fn() -> Result<(), String>) -> Result<(), String> {
+pub(crate) fn run(word: &str, check: Check) -> Result<(), String> {
     match check() {
         Err(complaint) if complaint.contains(word) => Ok(()),
         other => Err(format!("{other:?} says nothing of {word}")),

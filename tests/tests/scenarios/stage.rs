@@ -302,12 +302,12 @@ impl Stage {
     pub(crate) fn obeys(&mut self, request: Seat) -> Seat {
         let actor = self.peer(request);
         let side = request.side.other();
-        let pair = &mut self.links[request.link].pair;
-        let ids = pair.end(side).events.iter().filter_map(|event| match event {
+        let pair = &self.links[request.link].pair;
+        let asked = |event: &Event| match event {
             Event::ActorCancelRequested { id } => Some(*id),
             _ => None,
-        });
-        let id = ids.last().expect("the request arrived");
+        };
+        let id = pair.end(side).events.iter().rev().find_map(asked).expect("the request arrived");
         let seat = self.seat(request.link, side, End::opened(id));
         let requester = self.links[request.link].pair.conn(side).peer().expect("established").uid.clone();
         for link in 0..self.links.len() {
