@@ -43,6 +43,20 @@ const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
 const ITEMS_OF_CHILD: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0), Yield x65"];
 const RELAYED: &str = "RemoteActorError of StreamOverrun from P via P>C";
 
+/// The child has sent one item too many to a window of one.
+const RELAY: [&str; 4] = [
+    "P>C Start",
+    "C>P StartAck(context), Started(0), Yield(0), Yield(1)",
+    "P>C notice",
+    "C>P Error(RemoteActorError of StreamOverrun from P via P>C)",
+];
+
+/// The parent has sent these, and one item too many.
+fn noticed(items: &str) -> [&str; 6] {
+    let [ask, answer] = ["P>C creq", "C>P StartAck(creq), Stop, ctxc(P), CancelAck"];
+    [OPEN[0], OPEN[1], items, "C>P notice", ask, answer]
+}
+
 fn child_is_overrun(s: &mut Stage) {
     let ends @ (parent, child) = s.context();
     s.opens_stream(parent);
@@ -119,14 +133,7 @@ fn slow_child(s: &mut Stage, of_child: OverrunPolicy, of_parent: OverrunPolicy) 
 fn child_trips(s: &mut Stage, ends: (Seat, Seat)) {
     s.sends_many(ends.0, 2);
     s.unwinds(ends.1);
-    s.sent(&[
-        OPEN[0],
-        OPEN[1],
-        "P>C Yield(0), Yield(1)",
-        "C>P notice",
-        "P>C creq",
-        "C>P StartAck(creq), Stop, ctxc(P), CancelAck",
-    ]);
+    s.sent(&noticed("P>C Yield(0), Yield(1)"));
     s.outcomes(ends, "failed: notice", "cancelled by P");
     s.leaves(ends.0, "notice");
 }
@@ -149,12 +156,7 @@ fn slow_parent(s: &mut Stage, of_child: OverrunPolicy, of_parent: OverrunPolicy)
 fn parent_trips(s: &mut Stage, ends: (Seat, Seat)) {
     s.sends_many(ends.1, 2);
     s.unwinds(ends.1);
-    s.sent(&[
-        "P>C Start",
-        "C>P StartAck(context), Started(0), Yield(0), Yield(1)",
-        "P>C notice",
-        "C>P Error(RemoteActorError of StreamOverrun from P via P>C)",
-    ]);
+    s.sent(&RELAY);
     s.outcomes(ends, &format!("failed: {RELAYED}"), "failed: notice");
     s.leaves(ends.0, RELAYED);
 }
@@ -225,14 +227,7 @@ fn window_changes(s: &mut Stage) {
     s.sends(parent, 3);
     s.sees(child, "keeps", s.look(child).unread(), "1");
     s.unwinds(child);
-    s.sent(&[
-        OPEN[0],
-        OPEN[1],
-        "P>C Yield x4",
-        "C>P notice",
-        "P>C creq",
-        "C>P StartAck(creq), Stop, ctxc(P), CancelAck",
-    ]);
+    s.sent(&noticed("P>C Yield x4"));
     s.outcomes(ends, "failed: notice", "cancelled by P");
 }
 
@@ -258,22 +253,10 @@ fn what_a_notice_says(s: &mut Stage) {
         );
         s.unwinds(child);
         if fast == parent {
-            s.sent(&[
-                OPEN[0],
-                OPEN[1],
-                "P>C Yield(0), Yield(1)",
-                "C>P notice",
-                "P>C creq",
-                "C>P StartAck(creq), Stop, ctxc(P), CancelAck",
-            ]);
+            s.sent(&noticed("P>C Yield(0), Yield(1)"));
             s.outcomes(ends, "failed: notice", "cancelled by P");
         } else {
-            s.sent(&[
-                "P>C Start",
-                "C>P StartAck(context), Started(0), Yield(0), Yield(1)",
-                "P>C notice",
-                "C>P Error(RemoteActorError of StreamOverrun from P via P>C)",
-            ]);
+            s.sent(&RELAY);
             s.outcomes(ends, &format!("failed: {RELAYED}"), "failed: notice");
         }
     }
@@ -328,14 +311,7 @@ fn seven_hundred_items(s: &mut Stage) {
     s.sees(child, "keeps", s.look(child).unread(), "616");
     s.sees(child, "has dropped", s.look(child).dropped(), "84");
     s.unwinds(child);
-    s.sent(&[
-        OPEN[0],
-        OPEN[1],
-        "P>C Yield x700",
-        "C>P notice",
-        "P>C creq",
-        "C>P StartAck(creq), Stop, ctxc(P), CancelAck",
-    ]);
+    s.sent(&noticed("P>C Yield x700"));
     s.outcomes(ends, "failed: notice", "cancelled by P");
 }
 
@@ -355,13 +331,6 @@ fn told_once(s: &mut Stage) {
     s.sees(child, "keeps", s.look(child).unread(), "64");
     s.sees(child, "has dropped", s.look(child).dropped(), "16");
     s.unwinds(child);
-    s.sent(&[
-        OPEN[0],
-        OPEN[1],
-        "P>C Yield x80",
-        "C>P notice",
-        "P>C creq",
-        "C>P StartAck(creq), Stop, ctxc(P), CancelAck",
-    ]);
+    s.sent(&noticed("P>C Yield x80"));
     s.outcomes(ends, "failed: notice", "cancelled by P");
 }
