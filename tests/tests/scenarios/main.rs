@@ -11,7 +11,9 @@ mod table;
 mod take;
 mod words;
 
+mod actors;
 mod cancels;
+mod generators;
 mod overruns;
 mod streams;
 mod sync;
@@ -29,8 +31,10 @@ use crate::take::Take;
 const SECTIONS: &[(&str, &[Scenario])] = &[
     ("Opening, first values, results", sync::ALL),
     ("Streams", streams::ALL),
+    ("Generators", generators::ALL),
     ("Overruns", overruns::ALL),
-    ("Cancellation by either side, and of actors", cancels::ALL),
+    ("Cancellation of dialogs, by either side", cancels::ALL),
+    ("Cancellation of actors", actors::ALL),
 ];
 
 fn main() -> ExitCode {
