@@ -12,6 +12,7 @@ mod words;
 
 mod cancels;
 mod overruns;
+mod peers;
 mod streams;
 mod sync;
 
@@ -30,6 +31,7 @@ const SECTIONS: &[(&str, &[Scenario])] = &[
     ("Streams", streams::ALL),
     ("Overruns", overruns::ALL),
     ("Cancellation by either side, and of actors", cancels::ALL),
+    ("Several actors", peers::ALL),
 ];
 
 fn main() -> ExitCode {

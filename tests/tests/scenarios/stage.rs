@@ -20,7 +20,7 @@ use scipp_proto::{
 };
 use serde::Serialize;
 
-use crate::take::Take;
+use crate::take::{self, Take};
 use crate::words::{self, Ids};
 
 /// The actors of most scenarios: the parent and the child.
@@ -491,7 +491,14 @@ impl Stage {
     /// All frames of this run, those of one sender in a row together.
     #[track_caller]
     pub(crate) fn sent(&mut self, turns: &[&str]) {
-        assert_eq!(self.take.turns(), turns, "frames");
+        self.asserted = None;
+        self.then_sent(turns);
+    }
+
+    /// The same, of those since they were last asserted.
+    #[track_caller]
+    pub(crate) fn then_sent(&mut self, turns: &[&str]) {
+        assert_eq!(take::turns(&self.take.frames[self.asserted.unwrap_or(0)..]), turns, "frames");
         self.asserted = Some(self.take.frames.len());
     }
 
