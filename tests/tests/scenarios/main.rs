@@ -11,7 +11,9 @@ mod take;
 mod words;
 
 mod cancels;
+mod errors;
 mod overruns;
+mod payloads;
 mod peers;
 mod streams;
 mod sync;
@@ -32,6 +34,8 @@ const SECTIONS: &[(&str, &[Scenario])] = &[
     ("Overruns", overruns::ALL),
     ("Cancellation by either side, and of actors", cancels::ALL),
     ("Several actors", peers::ALL),
+    ("Calls, errors, and frames that nobody waits for", errors::ALL),
+    ("Values of the wrong type", payloads::ALL),
 ];
 
 fn main() -> ExitCode {

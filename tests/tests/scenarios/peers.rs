@@ -5,7 +5,7 @@ use scipp_proto::wire::{ErrorMsg, Message};
 use scipp_proto::{Failure, Kind, Payload, Uid};
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{Seat, Stage};
+use crate::stage::{Seat, Stage, Unsendable, error_of, uid_of};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(
@@ -81,8 +81,7 @@ fn own_failure_wins(s: &mut Stage) {
     s.connect(&[["R", "A"], ["A", "B"]]);
     let outer = s.opens_over(0, "R", Kind::Context);
     let inner = context_over(s, 1, "A");
-    // A text that is no text cannot be the first value.
-    let unsendable = Payload::encode(&std::path::Path::new(&unreadable_name())).expect_err("no text");
+    let unsendable = Payload::encode(&Unsendable).expect_err("it has no form");
     s.cancels(inner.0);
     s.unwinds(inner.1);
     s.leaves(inner.0, "no error");
@@ -99,11 +98,6 @@ fn own_failure_wins(s: &mut Stage) {
     ]);
     s.outcomes(outer, "failed: TypeError", "failed: own TypeError");
     s.outcomes(inner, "cancelled by A", "cancelled by A");
-}
-
-fn unreadable_name() -> std::ffi::OsString {
-    use std::os::unix::ffi::OsStringExt;
-    std::ffi::OsString::from_vec(vec![0xff])
 }
 
 /// R has a sleeper S, a canceller X, and J that streams from S.
@@ -426,28 +420,6 @@ fn passes_through_a_block(s: &mut Stage) {
     s.leaves(outer.0, "ctxc(X)");
 }
 
-fn uid(name: &str) -> Uid {
-    Uid::new(name, format!("{name}-uuid"))
-}
-
-/// An error of B as it should be.
-fn native(class: &str) -> ErrorMsg {
-    ErrorMsg {
-        src_uid: uid("B"),
-        src_type_str: class.to_owned(),
-        boxed_type_str: class.to_owned(),
-        relay_path: vec![uid("B")],
-        message: None,
-        tb_str: String::new(),
-        canceller: None,
-        sender: None,
-        cid: None,
-        bad_msg: None,
-        bad_msg_as_dict: None,
-        repaired: false,
-    }
-}
-
 /// R has a context with A, and A one with B.
 fn two_contexts(s: &mut Stage) -> [Ends; 2] {
     s.connect(&[["R", "A"], ["A", "B"]]);
@@ -473,7 +445,7 @@ fn passes_on_forged(s: &mut Stage, error: ErrorMsg, is_repaired: bool) -> [Ends;
 }
 
 fn defective_errors(s: &mut Stage) {
-    let boxed = ErrorMsg { boxed_type_str: "RemoteActorError".into(), ..native("KeyError") };
+    let boxed = ErrorMsg { boxed_type_str: "RemoteActorError".into(), ..error_of("B", "KeyError") };
     for (variant, error, is_repaired, [sent, passed_on, at_a]) in [
         (
             "no path",
@@ -487,13 +459,13 @@ fn defective_errors(s: &mut Stage) {
         ),
         (
             "the receiver as source",
-            ErrorMsg { src_uid: uid("A"), ..native("KeyError") },
+            ErrorMsg { src_uid: uid_of("A"), ..error_of("B", "KeyError") },
             false,
             ["KeyError from A", "KeyError via B>A", "KeyError from A"],
         ),
         (
             "a source of another class than the box",
-            ErrorMsg { src_type_str: "Unheard".into(), ..native("KeyError") },
+            ErrorMsg { src_type_str: "Unheard".into(), ..error_of("B", "KeyError") },
             false,
             ["KeyError of Unheard", "Unheard from B via B>A", "KeyError of Unheard from B"],
         ),
@@ -509,7 +481,7 @@ fn defective_errors(s: &mut Stage) {
     }
 
     s.again("a cancellation by nobody");
-    let [outer, inner] = passes_on_forged(s, native("ContextCancelled"), true);
+    let [outer, inner] = passes_on_forged(s, error_of("B", "ContextCancelled"), true);
     s.then_sent(&["B>A Error(ContextCancelled)#2!", "A>R ctxc(B) via B>A"]);
     s.outcome(inner.0, "failed: ctxc(B)");
     s.outcomes(outer, "failed: ctxc(B) via B>A", "failed: ctxc(B) from B");

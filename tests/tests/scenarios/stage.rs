@@ -13,12 +13,13 @@ use scipp_common::{Conclusion, End, Ending, Error, GRACE, TaskError, ended};
 use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::script::call;
 use scipp_proto::phase::Role;
-use scipp_proto::wire::{self, Message, Start};
+use scipp_proto::wire::{self, ErrorMsg, Message, Start};
 use scipp_proto::{
-    Call, Canceller, Config, Connection, DialogRef, Event, Kind, Kwargs, OverrunPolicy, Payload,
-    RuntimeEndpoint, Target,
+    Call, Canceller, Config, Connection, DialogRef, Event, Kind, Kwargs, OverrunPolicy, Payload, Report,
+    RuntimeEndpoint, Target, Uid,
 };
-use serde::Serialize;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 
 use crate::take::{self, Take};
 use crate::words::{self, Ids};
@@ -253,6 +254,11 @@ impl Stage {
     /// C lets the task run.
     pub(crate) fn accepts(&mut self, child: Seat, kind: Kind) {
         assert!(self.with(child, |conn, end| end.accept(conn, kind)), "cancelled before");
+    }
+
+    /// C does not let it run.
+    pub(crate) fn refuses(&mut self, child: Seat, class: &str) {
+        self.with(child, |conn, end| end.refuse(conn, Report::new(class, "as scripted")));
     }
 
     /// P opens a dialog and C accepts it.
@@ -648,4 +654,36 @@ impl Stage {
 /// A value to be sent.
 pub(crate) fn payload(value: &impl Serialize) -> Payload {
     Payload::encode(value).expect("it can be sent")
+}
+
+/// A value that cannot be sent.
+pub(crate) struct Unsendable;
+
+impl Serialize for Unsendable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(S::Error::custom("it has no form"))
+    }
+}
+
+/// The uid of an actor.
+pub(crate) fn uid_of(actor: &str) -> Uid {
+    Uid::new(actor, format!("{actor}-uuid"))
+}
+
+/// An error of an actor, to be spoiled and sent by hand.
+pub(crate) fn error_of(actor: &str, class: &str) -> ErrorMsg {
+    ErrorMsg {
+        src_uid: uid_of(actor),
+        src_type_str: class.to_owned(),
+        boxed_type_str: class.to_owned(),
+        relay_path: vec![uid_of(actor)],
+        message: None,
+        tb_str: String::new(),
+        canceller: None,
+        sender: None,
+        cid: None,
+        bad_msg: None,
+        bad_msg_as_dict: None,
+        repaired: false,
+    }
 }
