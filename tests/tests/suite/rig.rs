@@ -57,7 +57,8 @@ impl Pair {
     }
 }
 
-fn connect(client: &Actor, listener: &Listener) -> Portal {
+/// A connection of this actor to that listener.
+pub(crate) fn connect(client: &Actor, listener: &Listener) -> Portal {
     let portal = match listener.local_addr() {
         &Address::Tcp(addr) => client.connect_tcp(addr).unwrap(),
         Address::Unix(path) => client.connect_unix(path).unwrap(),
