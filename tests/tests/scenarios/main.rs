@@ -13,8 +13,11 @@ mod words;
 
 mod actors;
 mod cancels;
+mod errors;
 mod generators;
 mod overruns;
+mod payloads;
+mod peers;
 mod streams;
 mod sync;
 
@@ -35,6 +38,9 @@ const SECTIONS: &[(&str, &[Scenario])] = &[
     ("Overruns", overruns::ALL),
     ("Cancellation of dialogs, by either side", cancels::ALL),
     ("Cancellation of actors", actors::ALL),
+    ("Several actors", peers::ALL),
+    ("Calls, errors, and frames that nobody waits for", errors::ALL),
+    ("Values of the wrong type", payloads::ALL),
 ];
 
 fn main() -> ExitCode {

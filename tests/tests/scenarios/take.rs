@@ -20,22 +20,27 @@ impl Take {
         Self { variant, ..Self::default() }
     }
 
-    /// The frames, those of one sender in a row together: `C>P StartAck(context), Started(0)`. Of many items in
-    /// a row their number.
+    /// All its frames, see [`turns`].
     pub(crate) fn turns(&self) -> Vec<String> {
-        let turns = self.frames.chunk_by(|(one, _), (other, _)| one == other);
-        turns
-            .map(|turn| {
-                let words: Vec<_> = turn.iter().map(|(_, word)| word.as_str()).collect();
-                let runs = words.chunk_by(|one, other| item(one).is_some_and(|of| item(other) == Some(of)));
-                let shown = runs.map(|run| match (run.len(), item(run[0])) {
-                    (RUN.., Some(of)) => format!("Yield x{}{of}", run.len()),
-                    _ => run.join(", "),
-                });
-                format!("{} {}", turn[0].0, shown.collect::<Vec<_>>().join(", "))
-            })
-            .collect()
+        turns(&self.frames)
     }
+}
+
+/// Frames, those of one sender in a row together: `C>P StartAck(context), Started(0)`. Of many items in a row
+/// their number.
+pub(crate) fn turns(frames: &[(String, String)]) -> Vec<String> {
+    let turns = frames.chunk_by(|(one, _), (other, _)| one == other);
+    turns
+        .map(|turn| {
+            let words: Vec<_> = turn.iter().map(|(_, word)| word.as_str()).collect();
+            let runs = words.chunk_by(|one, other| item(one).is_some_and(|of| item(other) == Some(of)));
+            let shown = runs.map(|run| match (run.len(), item(run[0])) {
+                (RUN.., Some(of)) => format!("Yield x{}{of}", run.len()),
+                _ => run.join(", "),
+            });
+            format!("{} {}", turn[0].0, shown.collect::<Vec<_>>().join(", "))
+        })
+        .collect()
 }
 
 /// Of an item, the mark of its dialog.
