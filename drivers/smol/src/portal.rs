@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use scipp_common::convert::{self, NoArgs};
-use scipp_common::{Ending, Error, GRACE, Path, now, returned};
-use scipp_proto::{CloseReason, Counters, Identity, Kind, RuntimeEndpoint, Target};
+use scipp_common::{Ending, Error, GRACE, Inbox, Path, now, returned};
+use scipp_proto::{CloseReason, Counters, Identity, Kind, OverrunPolicy, RuntimeEndpoint, Target};
 
 use crate::context::{Context, Items};
 use crate::dialog::Dialog;
@@ -26,6 +26,7 @@ use crate::link::Link;
 /// *accepted* lives until its peer or its listener ends it.
 pub struct Portal {
     link: Arc<Link>,
+    inbox: Option<Inbox>,
 }
 
 impl Portal {
@@ -37,7 +38,16 @@ impl Portal {
 
     /// The handle that a connection was made with.
     pub(crate) const fn first(link: Arc<Link>) -> Self {
-        Self { link }
+        Self { link, inbox: None }
+    }
+
+    /// The same connection, with another inbox than the configuration's for each dialog that is opened
+    /// through this handle: how many items of the peer may be unread, and what happens to one more.
+    #[must_use]
+    pub fn with_inbox(&self, window: usize, policy: OverrunPolicy) -> Self {
+        let mut portal = self.clone();
+        portal.inbox = Some((window, policy));
+        portal
     }
 
     /// What the peer says of itself: a claim, not a proof. `None` before the handshake is complete.
@@ -212,13 +222,15 @@ impl Portal {
     where
         A: Serialize + ?Sized,
     {
-        Dialog::open(&self.link, &convert::call(target.into(), kind, args)?)
+        Dialog::open(&self.link, &convert::call(target.into(), kind, args)?, self.inbox)
     }
 }
 
 impl Clone for Portal {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.link))
+        let mut portal = Self::new(Arc::clone(&self.link));
+        portal.inbox = self.inbox;
+        portal
     }
 }
 
