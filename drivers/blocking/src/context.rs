@@ -164,7 +164,7 @@ impl<T: DeserializeOwned> Iterator for Items<T> {
         if self.over {
             return None;
         }
-        let next = self.dialog.receive(&self.dialog.patience, End::take).and_then(|item| match item {
+        let next = self.dialog.take(&self.dialog.patience, End::take).and_then(|item| match item {
             Some(item) => Ok(Some(convert::value(&item)?)),
             None => Ok(None),
         });

@@ -121,7 +121,7 @@ impl Dialog {
     }
 
     /// The next item, which `take` takes.
-    pub(crate) fn receive(
+    pub(crate) fn take(
         &self,
         patience: &Patience,
         mut take: impl FnMut(End, &mut Connection) -> Poll<Result<Option<Payload>, Error>>,

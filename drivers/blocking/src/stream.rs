@@ -40,7 +40,7 @@ impl<'ctx> MsgStream<'ctx> {
     /// [subscriptions](Self::subscribe); or why the dialog is of no more use.
     pub fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
         let take = |end, conn: &mut _| self.fan_out.take(None, end, conn);
-        let Some(item) = self.dialog.receive(&self.dialog.patience, take)? else { return Ok(None) };
+        let Some(item) = self.dialog.take(&self.dialog.patience, take)? else { return Ok(None) };
         Ok(Some(convert::value(&item)?))
     }
 

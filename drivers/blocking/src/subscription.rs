@@ -45,7 +45,7 @@ impl<'a> Subscription<'a> {
     /// then, here and nowhere else); or why the dialog is of no more use.
     pub fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
         let take = |end, conn: &mut _| self.stream.fan_out.take(Some(&self.subscriber), end, conn);
-        let Some(item) = self.stream.dialog.receive(&self.patience, take)? else { return Ok(None) };
+        let Some(item) = self.stream.dialog.take(&self.patience, take)? else { return Ok(None) };
         Ok(Some(convert::value(&item)?))
     }
 

@@ -78,7 +78,7 @@ impl Dialog {
     }
 
     /// The next item, which `take` takes.
-    pub(crate) async fn receive(&self, mut take: impl FnMut(End, &mut Connection) -> Taken) -> Received {
+    pub(crate) async fn take(&self, mut take: impl FnMut(End, &mut Connection) -> Taken) -> Received {
         self.link.wait(self.spot(), |state| state.take(self.end, &mut take)).await
     }
 
@@ -116,7 +116,7 @@ pub(crate) struct Seat<L: Deref<Target = Link>> {
 }
 
 impl<L: Deref<Target = Link>> Seat<L> {
-    pub(crate) fn poll_receive(
+    pub(crate) fn poll_take(
         &mut self,
         cx: &Context<'_>,
         take: impl FnOnce(End, &mut Connection) -> Taken,

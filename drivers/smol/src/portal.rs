@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use scipp_common::convert::{self, NoArgs};
-use scipp_common::{Ending, Error, GRACE, Inbox, Path, now, returned};
+use scipp_common::{Address, Ending, Error, GRACE, Inbox, Path, now, returned};
 use scipp_proto::{CloseReason, Counters, Identity, Kind, OverrunPolicy, RuntimeEndpoint, Target};
 
 use crate::context::{Context, Items};
@@ -53,6 +53,12 @@ impl Portal {
     /// What the peer says of itself: a claim, not a proof. `None` before the handshake is complete.
     pub fn peer(&self) -> Option<Identity> {
         self.link.with(|state| state.conn.peer().cloned())
+    }
+
+    /// Where the peer is. `None`: it connected to a Unix socket and has no path, or the connection was made
+    /// over something else.
+    pub fn peer_addr(&self) -> Option<Address> {
+        self.link.peer_addr.clone()
     }
 
     /// Calls a function and waits for its result.

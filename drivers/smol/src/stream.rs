@@ -53,7 +53,7 @@ impl<'ctx> MsgStream<'ctx> {
     /// Dropped before it is ready, no item was taken.
     pub async fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
         let take = |end, conn: &mut _| self.fan_out.take(None, end, conn);
-        let Some(item) = self.dialog.receive(take).await? else { return Ok(None) };
+        let Some(item) = self.dialog.take(take).await? else { return Ok(None) };
         Ok(Some(convert::value(&item)?))
     }
 
@@ -183,7 +183,7 @@ impl<L: Deref<Target = Link>> Receiving<L> {
         if self.is_over {
             return Poll::Ready(None);
         }
-        let next = ready!(self.seat.poll_receive(cx, take)).transpose();
+        let next = ready!(self.seat.poll_take(cx, take)).transpose();
         let next = next.map(|item| item.and_then(|item| Ok(convert::value(&item)?)));
         self.is_over = !matches!(next, Some(Ok(_) | Err(Error::Lagged(_))));
         Poll::Ready(next)

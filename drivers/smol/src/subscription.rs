@@ -43,7 +43,7 @@ impl<'a> Subscription<'a> {
     /// Dropped before it is ready, no item was taken, and whoever else waits is served as before.
     pub async fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
         let take = |end, conn: &mut _| self.stream.fan_out.take(Some(&self.subscriber), end, conn);
-        let Some(item) = self.stream.dialog.receive(take).await? else { return Ok(None) };
+        let Some(item) = self.stream.dialog.take(take).await? else { return Ok(None) };
         Ok(Some(convert::value(&item)?))
     }
 

@@ -168,6 +168,10 @@ impl Portal {
         self.0.counters()
     }
 
+    pub(crate) fn peer_addr(&self) -> Option<Address> {
+        self.0.peer_addr()
+    }
+
     pub(crate) fn peer(&self) -> Option<proto::Identity> {
         self.0.peer()
     }
