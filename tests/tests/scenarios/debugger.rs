@@ -19,7 +19,8 @@ use crate::stage::{Seat, Stage, error_of};
 pub(crate) const ALL: &[Scenario] = &[
     scenario(163, "a task pauses again and again", "D-3 D-10 D-20 D14", pauses_again),
     scenario(164, "a task that crashes pauses before it says so", "D-28 D14 D22", crashes),
-    scenario(165, "several pause, in the order of asking", "D-2 D-20 D14", several_pause),
+    scenario(165, "several pause, in the order of asking", "D-2 D-20 D14", several_pause)
+        .drivers(&["terminal::s165_several_pause_in_the_order_of_asking"]),
     scenario(166, "the root fails while a child is paused", "D-15 D-47 D14", root_fails),
     scenario(167, "the root cancels while a grandchild is paused", "D-15 D-18 D14", root_cancels),
     scenario(168, "the root cancels a child that starts up", "D-15 D-16 D-17", cancelled_in_start_up),
@@ -27,8 +28,11 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(170, "the connection of a paused task is lost", "D-22 D14 D24 D41", loses_its_parent),
     scenario(171, "a cancelled task pauses", "D-16 D-17 D-28 D14 D22", pauses_when_cancelled),
     scenario(172, "only some actors can be debugged", "D-2 D-34", some_can_be_debugged),
-    scenario(173, "all ways to give the terminal back", "D-10 D-16 D-17 D-20 D-26 D14", ways_to_give_back),
-    scenario(174, "who holds the terminal or waits for it is gone", "D-22 D4 D14", gone).fix(),
+    scenario(173, "all ways to give the terminal back", "D-10 D-16 D-17 D-20 D-26 D14", ways_to_give_back)
+        .drivers(&["terminal::s173_all_ways_to_give_the_terminal_back"]),
+    scenario(174, "who holds the terminal or waits for it is gone", "D-22 D4 D14", gone)
+        .fix()
+        .drivers(&["terminal::s174_who_holds_the_terminal_or_waits_for_it_is_gone"]),
     scenario(175, "a task of another event loop", "D-4 D-13 D-16", of_another_loop),
 ];
 

@@ -11,20 +11,23 @@ use crate::scenario::{Scenario, scenario};
 use crate::stage::{C, P, Seat, Stage, payload, uid_of};
 
 pub(crate) const ALL: &[Scenario] = &[
-    scenario(146, "nothing breaks and the parent is interrupted", "D-15 D-47", interrupted),
+    scenario(146, "nothing breaks and the parent is interrupted", "D-15 D-47", interrupted)
+        .drivers(&["cancels::a_failing_parent_cancels_and_keeps_its_error"]),
     scenario(147, "the parent drops the connection in mid-stream", "D-19 D-22 D4 D41", parent_drops)
         .drivers(&["ends::a_body_learns_that_its_parent_is_gone"]),
     scenario(148, "the child drops the connection in mid-stream", "D-19 D-22 D4 D41", child_drops)
         .drivers(&["ends::a_peer_that_goes_while_it_streams_or_works"]),
-    scenario(149, "both drop the connection", "D-22 D-45 D41", both_drop),
-    scenario(150, "the child dies when its stream is open", "D-22 D-47 D4", child_dies_in_its_stream),
+    scenario(149, "both drop the connection", "D-22 D-45 D41", both_drop)
+        .drivers(&["faults::s149_both_drop_the_connection"]),
+    scenario(150, "the child dies when its stream is open", "D-22 D-47 D4", child_dies_in_its_stream)
+        .drivers(&["faults::s152_the_child_is_killed"]),
     scenario(151, "strangers", "D-22 D-28 D-30 R-2", strangers).drivers(&[
         "ends::bad_input_ends_its_connection_and_no_other",
         "ends::a_peer_that_goes_before_it_introduces_itself",
     ]),
     scenario(152, "the child is killed", "D-22 D4 D41", child_killed)
         .fix()
-        .drivers(&["ends::a_peer_that_goes_while_it_streams_or_works"]),
+        .drivers(&["faults::s152_the_child_is_killed"]),
     scenario(
         153,
         "the parent vanishes and the child goes on sending",
@@ -36,7 +39,7 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(154, "frames that are no messages", "D-21 D-23 D-30 D10 D11 D33 D36", no_messages)
         .fix()
         .as_reference(forgiven)
-        .drivers(&["ends::bad_input_ends_its_connection_and_no_other"]),
+        .drivers(&["faults::s154_frames_that_are_no_messages"]),
 ];
 
 const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];

@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use scipp_common::{End, GRACE};
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::call;
+use scipp_conformance::script::{call, error_by};
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{self, ErrorMsg};
 use scipp_proto::{
@@ -352,18 +352,5 @@ pub(crate) fn uid_of(actor: &str) -> Uid {
 
 /// An error of an actor, to be spoiled and sent by hand.
 pub(crate) fn error_of(actor: &str, class: &str) -> ErrorMsg {
-    ErrorMsg {
-        src_uid: uid_of(actor),
-        src_type_str: class.to_owned(),
-        boxed_type_str: class.to_owned(),
-        relay_path: vec![uid_of(actor)],
-        message: None,
-        tb_str: String::new(),
-        canceller: None,
-        sender: None,
-        cid: None,
-        bad_msg: None,
-        bad_msg_as_dict: None,
-        repaired: false,
-    }
+    error_by(uid_of(actor), class)
 }
