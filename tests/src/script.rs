@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use scipp_proto::wire::{self, Message, MsgKind};
 use scipp_proto::{Call, Connection, DialogId, Kind, Kwargs, Outcome, Payload, Report, Target};
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 
 use crate::pair::{Pair, Side};
 
@@ -14,6 +16,16 @@ use crate::pair::{Pair, Side};
 pub fn int(n: u8) -> Payload {
     assert!(n < 128);
     Payload::new(Bytes::copy_from_slice(&[n])).expect("a fixint is a value")
+}
+
+/// A value that cannot be sent.
+#[derive(Debug)]
+pub struct Unsendable;
+
+impl Serialize for Unsendable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(S::Error::custom("it has no form"))
+    }
 }
 
 /// A call of `demo:f`.

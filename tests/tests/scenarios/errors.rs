@@ -126,7 +126,7 @@ fn actor_fails(s: &mut Stage) {
 }
 
 /// C, whose connection to P is lost, goes on for others.
-fn goes_on(s: &mut Stage) {
+pub(crate) fn goes_on(s: &mut Stage) {
     let ends = s.opens_over(1, "Q", Kind::Function);
     s.returns(ends.1, "alive");
     s.then_sent(&["Q>C Start#2", "C>Q StartAck(asyncfunc)#2, Return('alive')#2"]);

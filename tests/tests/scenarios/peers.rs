@@ -1,11 +1,12 @@
 //! Three actors and more: 100 to 110, 176 to 178.
 
 use scipp_common::{ConversionError, Error};
+use scipp_conformance::script::Unsendable;
 use scipp_proto::wire::{ErrorMsg, Message};
 use scipp_proto::{Failure, Kind, Payload, Uid};
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{Seat, Stage, Unsendable, error_of, uid_of};
+use crate::stage::{Seat, Stage, error_of, uid_of};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(

@@ -19,8 +19,7 @@ use scipp_proto::{
     Call, Canceller, Config, Connection, DialogRef, Event, Kind, Payload, Report, RuntimeEndpoint, Target,
     Uid,
 };
-use serde::ser::Error as _;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::take::Take;
 use crate::words::Ids;
@@ -344,15 +343,6 @@ impl Stage {
 /// A value to be sent.
 pub(crate) fn payload(value: &impl Serialize) -> Payload {
     Payload::encode(value).expect("it can be sent")
-}
-
-/// A value that cannot be sent.
-pub(crate) struct Unsendable;
-
-impl Serialize for Unsendable {
-    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom("it has no form"))
-    }
 }
 
 /// The uid of an actor.
