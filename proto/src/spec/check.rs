@@ -8,6 +8,7 @@ use rmp::Marker;
 use super::found::{describe, quoted};
 use super::mismatch::Mismatch;
 use super::node::{Fields, Id, Node, Nodes, Scalar, Tagged, Union, bit};
+use super::text::{label, shortened};
 use crate::payload::Payload;
 use crate::wire::Text;
 use crate::wire::cursor::{Cursor, Token};
@@ -237,7 +238,7 @@ impl<'n, 'b> Check<'n, 'b> {
         self.cursor.skip(self.levels())?;
         let mut path = self.path();
         push_name(&mut path, tagged.key.as_bytes());
-        let expected = super::text::label(&tagged.values());
+        let expected = label(&tagged.values());
         self.push(Mismatch { path, offset: found.0, expected, found: found.1 })
     }
 
@@ -264,7 +265,7 @@ impl<'n, 'b> Check<'n, 'b> {
         };
         let Some((at, field)) = at.and_then(|at| Some((at, fields.fields.get(at)?))) else {
             if fields.closed || self.exact {
-                self.note(before, alloc::format!("a field of {}", fields.name), quoted(key))?;
+                self.note(before, shortened(format_args!("a field of {}", fields.name)), quoted(key))?;
             }
             return Ok(self.cursor.skip(self.levels())?);
         };

@@ -7,7 +7,7 @@ use alloc::{boxed::Box, vec, vec::Vec};
 
 use super::node::{FieldNode, Fields, Id, MAX_FIELDS, Node, Nodes, Scalar, Tagged, Union, bit};
 use super::shape::{Field, Literal, Presence, Spec, Struct};
-use super::text::{is_name, label};
+use super::text::{is_name, label, short, shortened};
 
 /// Levels of a spec; beyond them it would have to name its parts.
 pub(super) const MAX_LEVELS: usize = 64;
@@ -15,7 +15,7 @@ pub(super) const MAX_LEVELS: usize = 64;
 /// Parts of a spec. A spec may come from a peer.
 const MAX_NODES: usize = 4096;
 
-/// Why a spec is none.
+/// Why a spec is none. Names are cut to 200 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
@@ -124,7 +124,7 @@ impl<'a> Compiler<'a> {
 
     fn define(&mut self, name: &'a str, spec: &'a Spec) -> Result<(), SpecError> {
         if !is_name(name) {
-            return Err(SpecError::Name(name.into()));
+            return Err(SpecError::Name(short(name)));
         }
         match self.names.entry(name) {
             Entry::Vacant(entry) => {
@@ -132,7 +132,7 @@ impl<'a> Compiler<'a> {
                 Ok(())
             }
             Entry::Occupied(entry) if entry.get().spec == spec => Ok(()),
-            Entry::Occupied(_) => Err(SpecError::Redefined(name.into())),
+            Entry::Occupied(_) => Err(SpecError::Redefined(short(name))),
         }
     }
 
@@ -166,10 +166,10 @@ impl<'a> Compiler<'a> {
                 return Ok((Some(&definition.name), spec));
             }
             let (Spec::Ref(name) | Spec::Named(name, _)) = spec else { return Ok((last, spec)) };
-            let named = self.names.get(name.as_str()).ok_or_else(|| SpecError::Undefined(name.clone()))?;
+            let named = self.names.get(name.as_str()).ok_or_else(|| SpecError::Undefined(short(name)))?;
             (last, spec) = (Some(name.as_str()), named.spec);
         }
-        Err(SpecError::Endless(last.unwrap_or_default().into()))
+        Err(SpecError::Endless(short(last.unwrap_or_default())))
     }
 
     #[allow(clippy::wildcard_enum_match_arm, reason = "scalars have a table of their own")]
@@ -202,7 +202,7 @@ impl<'a> Compiler<'a> {
         }
         for field in &definition.fields {
             if fields.iter().any(|earlier| earlier.name == field.name) {
-                let (name, field) = (definition.name.clone(), field.name.clone());
+                let (name, field) = (short(&definition.name), short(&field.name));
                 return Err(SpecError::RepeatedField { name, field });
             }
             if field.presence == Presence::Required {
@@ -226,7 +226,7 @@ impl<'a> Compiler<'a> {
                 return Ok(());
             }
         }
-        Err(SpecError::Default { name: definition.name.clone(), field: field.name.clone() })
+        Err(SpecError::Default { name: short(&definition.name), field: short(&field.name) })
     }
 
     /// The alternatives of a union, names and unions in it resolved, each name once.
@@ -246,7 +246,7 @@ impl<'a> Compiler<'a> {
             let (name, resolved) = self.follow(spec)?;
             match name.and_then(|name| Some((name, *met.get(name)?))) {
                 Some((_, true)) => continue,
-                Some((name, false)) => return Err(SpecError::Endless(name.into())),
+                Some((name, false)) => return Err(SpecError::Endless(short(name))),
                 None => {}
             }
             let Spec::Union(alternatives) = resolved else {
@@ -305,7 +305,7 @@ impl<'a> Compiler<'a> {
                 return Err(SpecError::Ambiguous("structs with tags of different names".into()));
             }
             if !values.insert(value) {
-                return Err(SpecError::Ambiguous(alloc::format!("the tag of {name}")));
+                return Err(SpecError::Ambiguous(shortened(format_args!("the tag of {name}"))));
             }
             self.spend(value.len())?;
             tagged.key.clone_from(key);

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, string::String, vec, vec::Vec};
 
 use super::compile::{MAX_LEVELS, SpecError};
 use super::shape::{Field, Literal, Presence, Spec, Struct};
-use super::text::is_name;
+use super::text::{is_name, short};
 
 /// Bytes of a text that is read.
 pub(super) const MAX_TEXT: usize = 64 << 10;
@@ -57,7 +57,7 @@ impl Spec {
             loop {
                 let (name, definition) = parser.definition()?;
                 if definitions.insert(name.clone(), definition).is_some() {
-                    return Err(SpecError::Redefined(name).into());
+                    return Err(SpecError::Redefined(short(&name)).into());
                 }
                 if !parser.take(";") {
                     break;
@@ -73,7 +73,7 @@ impl Spec {
         // Each name becomes what it stands for where it stands first; elsewhere it stays a name.
         define(&mut spec, &mut definitions, &mut known, 0)?;
         match definitions.pop_first() {
-            Some((name, _)) => Err(SpecError::Unused(name).into()),
+            Some((name, _)) => Err(SpecError::Unused(short(&name)).into()),
             None => Ok(spec),
         }
     }

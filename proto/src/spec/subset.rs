@@ -2,13 +2,13 @@
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
-use alloc::{format, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 use core::fmt::{self, Write as _};
 
 use super::check::{MAX_PATH, push_name};
 use super::node::{Fields, Id, Node, Nodes, Scalar, Union};
 use super::shape::{Literal, Spec};
-use super::text::label;
+use super::text::{label, shortened};
 
 /// A place where a value of one spec might not conform to another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -273,11 +273,21 @@ impl<'a> Compare<'a> {
             return;
         }
         if !fields.closed {
-            self.note(at, None, "a struct with any other fields", format!("a closed {}", others.name));
+            self.note(
+                at,
+                None,
+                "a struct with any other fields",
+                shortened(format_args!("a closed {}", others.name)),
+            );
         }
         for field in &fields.fields {
             if !others.fields.iter().any(|other| other.name == field.name) {
-                self.note(at, Some(&field.name), "a field", format!("a field of {}", others.name));
+                self.note(
+                    at,
+                    Some(&field.name),
+                    "a field",
+                    shortened(format_args!("a field of {}", others.name)),
+                );
             }
         }
     }
@@ -371,7 +381,7 @@ impl Scalar {
 mod tests {
     use super::*;
     use crate::spec::{PldSpec, Struct};
-    use alloc::string::ToString;
+    use alloc::{format, string::ToString};
 
     fn spec(text: &str) -> PldSpec {
         text.parse().unwrap()

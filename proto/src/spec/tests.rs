@@ -88,6 +88,37 @@ fn texts_of_a_peer_are_escaped_and_shortened() {
     assert_eq!(found, ".: expected int, found '".to_owned() + &"\\n".repeat(40) + "…' (str), at byte 0");
 }
 
+/// Whatever a type and its fields are called, what is said of them has its limits.
+#[test]
+fn long_names_are_cut() {
+    const MOST: usize = super::text::MAX_LABEL + '…'.len_utf8();
+    let long = "x".repeat(10_000);
+    let is_short = |text: &str| text.len() <= MOST && text.ends_with('…');
+    let closed: PldSpec = alloc::format!("{long} where {long} = struct({long}: int)!").parse().unwrap();
+    let found = closed.mismatches(b"\x81\xa1a\x01", 9);
+    let [other, missing] = &found[..] else { panic!("{found:?}") };
+    assert!(is_short(&other.expected), "{}", other.expected.len());
+    assert!(missing.path.len() < 64, "{}", missing.path.len());
+    assert!(is_short(&closed.check_bytes(b"\xc0").unwrap_err().expected));
+    let other: PldSpec = "A where A = struct(b: int)".parse().unwrap();
+    for found in other.differences(&closed).iter().chain(&closed.differences(&other)) {
+        assert!([&found.path, &found.ours, &found.theirs].iter().all(|text| text.len() <= MOST), "{found}");
+    }
+    for text in [
+        alloc::format!("A|{long}"),
+        alloc::format!("{long} where {long} = {long}"),
+        alloc::format!("int where {long} = int"),
+        alloc::format!("{long} where {long} = struct({long}: int, {long}: int)"),
+        alloc::format!("A where A = struct({long}: int = None)"),
+        alloc::format!("A|{long} where A = struct(t=1); {long} = struct(t=1)"),
+    ] {
+        assert!(text.parse::<PldSpec>().unwrap_err().to_string().len() < 3 * MOST);
+    }
+    let wide = "é".repeat(30_000);
+    let literal: PldSpec = alloc::format!("Literal['{wide}']").parse().unwrap();
+    assert!(is_short(&literal.label()) && literal.label().starts_with("Literal['éé"));
+}
+
 #[test]
 fn the_first_mismatch_ends_the_check() {
     let spec: PldSpec = "list[int]".parse().unwrap();
