@@ -15,6 +15,7 @@ use crate::wire::MsgKind;
 /// A first value or a result cannot be left out: what is said of items here fails the dialog there, except
 /// by `HandOver`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum TypePolicy {
     /// Fail the dialog, as the reference does: a parent asks the child to end, a child ends its task and
     /// says why.
@@ -33,6 +34,7 @@ pub enum TypePolicy {
 
 /// How much of a value has to survive at the other end. (P-21)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Parity {
     /// What the spec names.
     #[default]
