@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::{format, vec::Vec};
 use core::fmt::{self, Write as _};
 
+use super::limits::LABEL;
 use super::shape::{Field, Literal, Presence, Spec, Struct};
 
 /// Names of types that mean something by themselves.
@@ -43,24 +44,22 @@ pub(super) fn is_name(text: &str) -> bool {
     !BUILT_IN.contains(&text) && text != "typing.Any" && text.split('.').all(is_identifier)
 }
 
-/// Bytes of a name or a type in a message.
-pub(super) const MAX_LABEL: usize = 200;
-
 /// How `spec` is written, shortened: for reports.
 pub(super) fn label(spec: &Spec) -> String {
     shortened(format_args!("{spec}"))
 }
 
+/// A name, shortened.
 pub(super) fn short(name: &str) -> String {
     shortened(format_args!("{name}"))
 }
 
-/// What is written, up to [`MAX_LABEL`] and a mark that something is missing.
+/// What is written, up to [`LABEL`] and a mark that something is missing.
 pub(super) fn shortened(text: fmt::Arguments<'_>) -> String {
     struct Short(String);
     impl fmt::Write for Short {
         fn write_str(&mut self, text: &str) -> fmt::Result {
-            let room = MAX_LABEL.saturating_sub(self.0.len());
+            let room = LABEL.saturating_sub(self.0.len());
             let end = (0..=room.min(text.len())).rfind(|end| text.is_char_boundary(*end));
             let (taken, rest) = text.split_at_checked(end.unwrap_or_default()).ok_or(fmt::Error)?;
             self.0.push_str(taken);
