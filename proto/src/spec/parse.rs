@@ -171,11 +171,11 @@ impl Scanner<'_> {
             return Ok(Spec::INT);
         }
         if let Some(value) = self.integer() {
-            min = value;
+            min = value.max(min);
         }
         self.need("..")?;
         if self.take("=") {
-            max = self.integer().ok_or_else(|| self.expected("an integer"))?;
+            max = max.min(self.integer().ok_or_else(|| self.expected("an integer"))?);
         }
         self.need("]")?;
         Ok(Spec::Int { min, max })
@@ -286,14 +286,21 @@ impl Scanner<'_> {
     }
 }
 
-fn one_of(mut alternatives: Vec<Spec>) -> Spec {
-    match alternatives.pop() {
-        Some(only) if alternatives.is_empty() => only,
-        Some(last) => {
-            alternatives.push(last);
-            Spec::Union(alternatives)
+/// The union of alternatives, of which unions are taken apart, or the only one.
+fn one_of(alternatives: Vec<Spec>) -> Spec {
+    let mut flat = Vec::new();
+    for alternative in alternatives {
+        match alternative {
+            Spec::Union(mut inner) => flat.append(&mut inner),
+            other => flat.push(other),
         }
-        None => Spec::Union(alternatives),
+    }
+    match flat.pop() {
+        Some(only) if flat.is_empty() => only,
+        last => {
+            flat.extend(last);
+            Spec::Union(flat)
+        }
     }
 }
 
@@ -331,6 +338,10 @@ mod tests {
         for (spelled, plain) in [
             ("Optional[ int ]", "int|None"),
             ("Union[int, None]", "int|None"),
+            ("Union[int|None, Union[str, bytes]]", "int|None|str|bytes"),
+            ("tuple[int|None, str, ...]", "list[int|None|str]"),
+            ("int[-99999999999999999999..=99999999999999999999]", "int"),
+            ("Literal['\\u{0041}\\u{00000041}']", "Literal['AA']"),
             ("tuple[str, ...]", "list[str]"),
             ("typing.Any", "Any"),
             ("NoneType | Literal[\"a\"]", "None|Literal['a']"),

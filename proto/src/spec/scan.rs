@@ -103,11 +103,9 @@ fn escaped(chars: &mut core::str::CharIndices<'_>) -> Option<char> {
         't' => '\t',
         '0' => '\0',
         'u' => {
-            let open = chars.next()?.1;
-            let digits: String =
-                chars.map(|(_, char)| char).take_while(|char| *char != '}').take(8).collect();
-            let code = u32::from_str_radix(&digits, 16).ok()?;
-            return char::from_u32(code).filter(|_| open == '{');
+            let digits = chars.as_str().strip_prefix('{')?.split_once('}')?.0;
+            chars.nth(digits.chars().count().saturating_add(1))?;
+            char::from_u32(u32::from_str_radix(digits, 16).ok()?)?
         }
         char @ ('\\' | '\'' | '"') => char,
         _ => return None,
