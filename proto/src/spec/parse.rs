@@ -290,9 +290,10 @@ impl Scanner<'_> {
 fn one_of(alternatives: Vec<Spec>) -> Spec {
     let mut flat = Vec::new();
     for alternative in alternatives {
-        match alternative {
-            Spec::Union(mut inner) => flat.append(&mut inner),
-            other => flat.push(other),
+        if let Spec::Union(inner) = alternative {
+            flat.extend(inner);
+        } else {
+            flat.push(alternative);
         }
     }
     match flat.pop() {

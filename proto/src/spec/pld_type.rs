@@ -44,10 +44,11 @@ impl Names {
         }
         let name = self.unused(name, core::any::type_name::<T>());
         self.0.insert(TypeId::of::<T>(), name.clone());
-        match describe(self) {
-            Spec::Struct(definition) => Spec::Struct(Struct { name, ..definition }),
-            spec => Spec::named(name, spec),
+        let spec = describe(self);
+        if let Spec::Struct(definition) = spec {
+            return Spec::Struct(Struct { name, ..definition });
         }
+        Spec::named(name, spec)
     }
 
     fn unused(&self, name: &str, path: &str) -> String {
