@@ -16,7 +16,7 @@ use crate::wire::{Kind, Message, MsgKind, Start};
 
 /// Verbs about the types of payloads.
 impl Connection {
-    /// Opens a dialog with an endpoint whose terms are known. Its arguments are checked first.
+    /// Opens a dialog with an endpoint whose terms are known. Its arguments are checked first. (P-23)
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl Connection {
 
     /// Lets a requested task run on the terms of its endpoint, and tells whether it does: a request whose
     /// arguments do not conform is refused instead, by `Error(MsgTypeError)` in place of `StartAck`; or as
-    /// [`unwound`](Self::unwound) does, if it was cancelled here before.
+    /// [`unwound`](Self::unwound) does, if it was cancelled here before. (P-23)
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl Connection {
     }
 
     /// Sends one item as [`send`](Self::send) does, after checking its type. Without this only the
-    /// receiver checks.
+    /// receiver checks. (P-23)
     ///
     /// # Errors
     ///

@@ -178,6 +178,7 @@ mod tests {
         }
     }
 
+    /// P-25.
     #[test]
     fn registered_types_travel_and_others_do_not() {
         let mut extensions = Extensions::default();

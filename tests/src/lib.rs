@@ -15,6 +15,7 @@ pub mod replay;
 pub mod script;
 pub mod simulate;
 pub mod tally;
+pub mod trace;
 pub mod transcript;
 pub mod value;
 pub mod world;
