@@ -5,6 +5,7 @@
 //! again with the real core.
 
 pub mod bound;
+pub mod diagrams;
 pub mod fuzzing;
 pub mod listener;
 pub mod model;
