@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// Puts a dialog on these terms, from here on; its narrowings stay. Frames are taken when they are polled,
-    /// so what is set after `open` holds for all of them.
+    /// so what is set after `open` holds for all of them. (P-17)
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Connection {
 
     /// Narrows the specs of a dialog until [`restore`](Self::restore): what we send and take has to conform to
     /// these as well. An item that arrived before is judged when it is taken; a first value or result
-    /// when it arrives. See also [`narrowed`](Self::narrowed).
+    /// when it arrives. See also [`narrowed`](Self::narrowed). (P-24)
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Connection {
     }
 
     /// Ends a narrowing, and those that were begun after it. One that has ended, or that is of another dialog,
-    /// ends nothing.
+    /// ends nothing. (P-24)
     pub fn restore(&mut self, id: DialogId, narrowing: Narrowing) {
         let Narrowing { dialog, serial } = narrowing;
         let dialog = self.table.get_mut(id).filter(|_| dialog == id);
@@ -240,7 +240,7 @@ impl Connection {
 /// Values we receive.
 impl Connection {
     /// Whether a value that has just arrived is to be delivered; if not, it was seen to. A narrowing holds
-    /// for items only when they are taken.
+    /// for items only when they are taken. (P-19)
     pub(crate) fn is_welcome(&mut self, id: DialogId, kind: MsgKind, value: &Payload) -> bool {
         let Some(dialog) = self.table.get(id) else { return true };
         let found = dialog.terms_in_force().and_then(|bound| {
@@ -254,7 +254,7 @@ impl Connection {
         self.judge(id, Found::new(dialog.role.peer(), kind, found), value) == Fate::Delivered
     }
 
-    /// Judges an item that is about to be taken: by the narrowings alone.
+    /// Judges an item that is about to be taken: by the narrowings alone. (P-24)
     pub(crate) fn judge_taken(&mut self, id: DialogId, item: &Payload) -> Fate {
         let Some(dialog) = self.table.get(id) else { return Fate::Delivered };
         let found = dialog.bound.as_deref().and_then(|bound| bound.check_narrowed(MsgKind::Yield, item));

@@ -5,10 +5,12 @@
 //! again with the real core.
 
 pub mod bound;
+mod chance;
 pub mod diagrams;
 pub mod fuzzing;
 pub mod listener;
 pub mod model;
+pub mod mutants;
 pub mod pair;
 pub mod parallel;
 pub mod precedence;

@@ -22,7 +22,7 @@ fn every_rule_has_code_and_a_test() {
 
 const SPEC: &str =
     "# Page\n\nMUST is that of RFC 2119; see W-2.\n\n* **W-1** One.\n* **W-2** Two MUST\n  be.\n";
-const CODE: &str = "/// One. (W-1)\nfn one() {}\n/// (W-2)\nstruct Two;";
+const CODE: &str = "/// One. (W-1)\nfn one() {}\n/// (W-2)\nfn two() {}";
 const TESTS: &str = "/// W-1 and W-2.\n#[test]\nfn both() {}";
 const DIFFERENCES: &str = "## D1 Other\n\n**Test:** `tests/tests/`: `both`\n";
 
@@ -45,6 +45,7 @@ fn what_is_missing_doubled_or_invented_is_noticed() {
     let without = |text: &str, part: &str| text.replace(part, "");
     let broken = [
         ("proto/src/lib.rs", without(CODE, "(W-2)"), "W-2 is cited by no code"),
+        ("proto/src/lib.rs", CODE.replace("fn two() {}", "struct Two;"), "W-2 is cited by no code"),
         ("tests/tests/some.rs", without(TESTS, "W-1 and "), "W-1 is cited by no test"),
         ("tests/tests/some.rs", without(TESTS, "#[test]\n"), "W-1 is cited by no test"),
         ("proto/src/more.rs", "// (W-1 to W-3)".into(), "proto/src/more.rs cites W-3, which does not exist"),

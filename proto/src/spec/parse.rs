@@ -40,7 +40,7 @@ impl core::str::FromStr for Spec {
 }
 
 impl Spec {
-    /// Reads a type whose names are defined in its own text or in `known`.
+    /// Reads a type whose names are defined in its own text or in `known`. (P-15)
     ///
     /// # Errors
     ///

@@ -5,8 +5,8 @@ use std::time::Duration;
 use scipp_proto::Instant;
 use scipp_proto::phase::Role;
 
-use super::chance::Chance;
 use super::counts::{Counts, Stage};
+use crate::chance::Chance;
 use crate::world::{Broken, Hung, World};
 
 /// What goes wrong with a link.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scipp_proto::{Config, Kind, OverrunPolicy};
 
-use super::chance::Chance;
+use crate::chance::Chance;
 use crate::precedence::Actor;
 use crate::world::{May, Plan, World};
 

@@ -57,6 +57,7 @@ fn collect(root: &Path, part: &str, texts: &mut Texts) -> io::Result<()> {
 #[derive(Debug, Default)]
 pub struct Trace {
     rules: BTreeMap<Number, Cited>,
+    tests: BTreeMap<String, Vec<String>>,
     complaints: BTreeSet<String>,
 }
 
@@ -98,6 +99,7 @@ impl Trace {
             trace.cite(place, *mention);
         }
         trace.check_rules();
+        trace.tests = sources.into_iter().map(|(path, source)| (path.to_owned(), source.tests)).collect();
         trace
     }
 
@@ -174,6 +176,11 @@ impl Trace {
     /// Every number, and where it is cited.
     pub fn rules(&self) -> impl Iterator<Item = (Number, &Cited)> {
         self.rules.iter().map(|(number, cited)| (*number, cited))
+    }
+
+    /// The names of the tests in a file.
+    pub fn tests_in(&self, file: &str) -> &[String] {
+        self.tests.get(file).map_or(&[], Vec::as_slice)
     }
 
     /// The page that shows all this.

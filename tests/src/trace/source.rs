@@ -83,7 +83,6 @@ impl Source {
         let mut found = reader.found;
         let has_tests = !found.tests.is_empty();
         for (place, _) in found.citations.iter_mut().filter(|(place, _)| place.item.is_none()) {
-            // Of code a function has to be named, not a file.
             let is_whole = place.role == Role::Test && has_tests;
             place.role = if is_whole { Role::Test } else { Role::Aside };
         }
@@ -101,6 +100,7 @@ struct Mark {
 #[derive(Debug, Clone)]
 struct Item {
     name: String,
+    is_function: bool,
     is_module: bool,
     mark: Mark,
     /// Of brackets, where it was named.
@@ -253,8 +253,9 @@ impl<'a> Reader<'a> {
             "macro_rules" => self.word(at + 2)?,
             _ => return None,
         };
+        let is_function = self.word(at) == Some("fn");
         let is_module = self.word(at) == Some("mod");
-        Some(Item { name: name.to_owned(), is_module, mark: self.mark, nest: self.nest })
+        Some(Item { name: name.to_owned(), is_function, is_module, mark: self.mark, nest: self.nest })
     }
 
     /// The type of an `impl`: the word after `for`, or the first one outside of angle brackets.
@@ -284,10 +285,11 @@ impl<'a> Reader<'a> {
         let role = match (self.class, case.or(named)) {
             (Class::Aside, _) => Role::Aside,
             (_, None) if is_test => Role::Test,
-            (_, None) => Role::Aside,
             _ if case.is_some() => Role::Test,
             _ if is_test || item.is_some_and(|item| item.mark.is_test_only) => Role::Aside,
-            _ => Role::Code,
+            // Of code a function has to be named: nothing else carries a rule out.
+            (_, Some(item)) if item.is_function => Role::Code,
+            _ => Role::Aside,
         };
         let item = case.or(named).map(|item| item.name.clone());
         Place { file: self.file.to_owned(), item, role }
@@ -338,11 +340,11 @@ mod tests {
     fn a_citation_belongs_to_what_follows_or_surrounds_it() {
         let expected = [
             "W-1  Aside",
-            "W-2 Name Code",
-            "W-3 Name Code",
+            "W-2 Name Aside",
+            "W-3 Name Aside",
             "W-4 head Code",
             "W-7 head Code",
-            "W-8 LIMIT Code",
+            "W-8 LIMIT Aside",
             "W-9 helper Aside",
             "W-10 shows Test",
             "W-11 shows Test",
