@@ -55,6 +55,7 @@ fn any_bytes_end_in_events_or_one_reason() {
     });
 }
 
+/// W-3.
 #[test]
 fn any_chunking_gives_the_same_events_and_output() {
     holds(3000, 200, |choices| {
@@ -429,6 +430,7 @@ struct Views {
     on_their_way: [Vec<Signal>; 2],
 }
 
+/// D-27.
 #[test]
 fn what_one_role_may_send_is_legal_or_crossed_at_the_other() {
     /// Frames on their way in each direction at most: more show nothing new.

@@ -85,7 +85,7 @@ impl Context {
         self.dialog.patience.set(timeout);
     }
 
-    /// Runs `body` and does not return before the remote task has ended.
+    /// Runs `body` and does not return before the remote task has ended. (D-47)
     pub(crate) fn supervise<T, E: From<Error>>(
         &self,
         body: impl FnOnce(&Self) -> Result<T, E>,

@@ -89,7 +89,7 @@ impl Context {
         self.dialog.look(|dialog| dialog.dropped()).unwrap_or_default()
     }
 
-    /// Runs `body` and does not return before the remote task has ended.
+    /// Runs `body` and does not return before the remote task has ended. (D-47)
     pub(crate) async fn supervise<T, E: From<Error>>(
         &self,
         body: impl Future<Output = Result<T, E>>,
