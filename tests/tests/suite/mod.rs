@@ -6,5 +6,6 @@ pub(crate) mod contexts;
 pub(crate) mod ends;
 pub(crate) mod listeners;
 pub(crate) mod rig;
+pub(crate) mod scenarios;
 pub(crate) mod streams;
 pub(crate) mod wire;
