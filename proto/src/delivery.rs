@@ -90,6 +90,7 @@ impl Connection {
         let Some(dialog) = self.table.get_mut(id) else { return };
         let pushed = dialog.inbox.push(Item { value: item, breaks }, room, reserve);
         dialog.dropped = dialog.dropped.saturating_add(pushed.dropped);
+        dialog.overruns = dialog.overruns.saturating_add(pushed.dropped);
         self.counters.overruns = self.counters.overruns.saturating_add(pushed.dropped);
         self.inbox_bytes = self.inbox_bytes.saturating_sub(pushed.freed);
         if pushed.stored {
