@@ -227,7 +227,7 @@ impl End {
         let _lost = conn.unwound(self.id);
     }
 
-    /// In whose name a request to cancel this actor is carried out.
+    /// In whose name a request to cancel this actor is carried out.
     pub(crate) fn requester(conn: &Connection) -> Canceller {
         conn.peer().map_or(Canceller::Us, |peer| Canceller::Actor(peer.uid.clone()))
     }

@@ -40,6 +40,7 @@ impl<H, T> Endpoint<H, T> {
     }
 }
 
+/// Arguments as the endpoint wants them. (D-34)
 fn arguments<A: DeserializeOwned>(kwargs: &Kwargs) -> Result<A, Box<Report>> {
     convert::arguments(kwargs).map_err(|error| report("TypeError", format!("arguments: {error}")))
 }
@@ -75,7 +76,7 @@ impl<H, T> Endpoints<H, T> {
         self.runtime.insert(request, endpoint);
     }
 
-    /// What serves `target`.
+    /// What serves `target`. (D-34, R-13)
     pub(crate) fn find(&self, target: &Target) -> Result<&Endpoint<H, T>, Box<Report>> {
         match target {
             Target::Function { ns, func } => {

@@ -25,6 +25,8 @@ written by hand: our core refuses to send it; an end *by hand* has no core that 
 end's task failed with. *fix* stands where the Python implementation loses data, hangs or dies and we do not
 ([`deviations.md`](deviations.md)); what its choices lead to is shown where a switch makes them ours.
 
+Remarks name an earlier scenario that is the same, or that differs only by what the applications see.
+
 The first column names the test: `cargo test -p scipp-conformance --test scenarios 016`. Tests over sockets, with
 each driver, are those of `tests/tests/suite`.
 ";
@@ -66,9 +68,7 @@ fn print() -> Result<String, String> {
         );
         for scenario in *scenarios {
             let [ours, theirs] = play(scenario);
-            let equal = before.iter().filter(|(_, takes)| !ours.is_empty() && *takes == ours);
-            let equal: Vec<_> = equal.map(|(number, _)| number.to_string()).collect();
-            row(&mut text, scenario, &ours, &theirs, &remarks(scenario, &equal)?);
+            row(&mut text, scenario, &ours, &theirs, &remarks(scenario, equal(&ours, &before))?);
             before.push((scenario.number, ours));
         }
     }
@@ -102,7 +102,20 @@ fn lines(lines: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     lines.join("<br>")
 }
 
-fn remarks(scenario: &Scenario, equal: &[String]) -> Result<String, String> {
+/// A scenario before this one that it differs from by nothing, or only by what the applications see.
+fn equal(ours: &[Take], before: &[(u16, Vec<Take>)]) -> Option<String> {
+    let like = |equal: fn(&Take, &Take) -> bool| {
+        let mut before = before.iter().filter(|(_, takes)| !ours.is_empty() && takes.len() == ours.len());
+        before.find(|(_, takes)| takes.iter().zip(ours).all(|(one, other)| equal(one, other)))
+    };
+    if let Some((number, _)) = like(Take::eq) {
+        return Some(format!("the same as {number}"));
+    }
+    let (number, _) = like(Take::is_sent_and_ends_as)?;
+    Some(format!("frames and outcomes as {number}"))
+}
+
+fn remarks(scenario: &Scenario, equal: Option<String>) -> Result<String, String> {
     let mut remarks = Vec::new();
     if scenario.is_fix {
         remarks.push("*fix*".to_owned());
@@ -110,9 +123,7 @@ fn remarks(scenario: &Scenario, equal: &[String]) -> Result<String, String> {
     if let Play::PythonOnly(why) = scenario.play {
         remarks.push(format!("Python only: {why}"));
     }
-    if !equal.is_empty() {
-        remarks.push(format!("the same as {}", equal.join(", ")));
-    }
+    remarks.extend(equal);
     for test in scenario.drivers {
         in_suite(test)?;
         remarks.push(format!("`{test}`"));

@@ -20,6 +20,11 @@ impl Take {
         Self { variant, ..Self::default() }
     }
 
+    /// Whether frames and outcomes are equal.
+    pub(crate) fn is_sent_and_ends_as(&self, other: &Self) -> bool {
+        (&self.frames, &self.outcomes) == (&other.frames, &other.outcomes)
+    }
+
     /// All its frames, see [`turns`].
     pub(crate) fn turns(&self) -> Vec<String> {
         turns(&self.frames)

@@ -34,6 +34,7 @@ fn a_function_returns() {
     );
 }
 
+/// D-34.
 #[test]
 fn what_is_not_served_is_refused() {
     with_server(
@@ -46,6 +47,7 @@ fn what_is_not_served_is_refused() {
     );
 }
 
+/// D-34.
 #[test]
 fn wrong_arguments_are_refused_before_the_body_runs() {
     with_server(
@@ -229,6 +231,7 @@ fn blocked_bodies_do_not_hold_up_others() {
     );
 }
 
+/// R-13, D-31.
 #[test]
 fn a_request_to_the_runtime_is_answered_or_refused() {
     #[derive(Serialize, Deserialize)]
