@@ -2,6 +2,8 @@
 
 use alloc::{boxed::Box, sync::Arc};
 
+use bytes::Bytes;
+
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
 use crate::error::{CloseReason, Failure, PeerViolation};
@@ -10,7 +12,7 @@ use crate::payload::Payload;
 use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
 use crate::remote::{RemoteError, RemoteErrorKind};
 use crate::report;
-use crate::wire::{ErrorMsg, Message, MsgKind, Text};
+use crate::wire::{ErrorMsg, Message, MsgKind, Rejected, Text};
 
 impl Connection {
     /// A frame of a dialog, errors and acknowledgements apart: the table judges it.
@@ -224,7 +226,7 @@ impl Connection {
                 by: CancelledBy::Parent,
                 path: error.msg.relay_path.clone(),
             },
-            _ => Unwind::Failed(Failure::Remote(error)),
+            _ => Unwind::from(Failure::Remote(error)),
         };
         self.tell_to_unwind(id, unwind);
     }
@@ -237,13 +239,38 @@ impl Connection {
             return self.count_crossed(id);
         }
         if dialog.role == Role::Child {
-            return self.tell_to_unwind(id, Unwind::Failed(Failure::Violation(violation)));
+            return self.tell_to_unwind(id, Unwind::from(Failure::Violation(violation)));
         }
         if dialog.failure.is_none() {
             dialog.failure = Some(Box::new(Failure::Violation(violation)));
             self.notify(id, DialogEvent::Failed);
         }
         self.request_cancel(id);
+    }
+
+    /// The same over a wrong envelope, which a child sends back when its task is over. (D36)
+    pub(crate) fn break_by_envelope(&mut self, id: DialogId, rejected: Rejected, frame: &Bytes) {
+        let violation = PeerViolation::Rejected(rejected);
+        let is_told =
+            |dialog: &Dialog| dialog.role == Role::Child && dialog.unwind.is_none() && !dialog.is_ended();
+        if !self.table.get(id).is_some_and(is_told) {
+            return self.break_dialog(id, violation);
+        }
+        let bad_msg = self.keep_of(id, frame);
+        self.tell_to_unwind(id, Unwind::Failed { failure: Failure::Violation(violation), bad_msg });
+    }
+
+    /// A frame as something that a dialog keeps of an error, if that is not too much.
+    fn keep_of(&mut self, id: DialogId, frame: &Bytes) -> Option<Payload> {
+        let bytes = self.error_bytes.saturating_add(frame.len());
+        if frame.len() > self.config.max_text || bytes > self.config.error_bytes {
+            return None;
+        }
+        let kept = Payload::new(Bytes::copy_from_slice(frame)).ok()?;
+        let dialog = self.table.get_mut(id)?;
+        dialog.error_bytes = dialog.error_bytes.saturating_add(frame.len());
+        self.error_bytes = bytes;
+        Some(kept)
     }
 
     /// A child's task has to end. Only the first reason counts. One that was not accepted yet is refused
@@ -255,7 +282,7 @@ impl Connection {
         }
         let event = match &unwind {
             Unwind::Cancelled { .. } => DialogEvent::CancelRequested,
-            Unwind::Failed(_) => DialogEvent::Failed,
+            Unwind::Failed { .. } => DialogEvent::Failed,
         };
         dialog.unwind = Some(Box::new(unwind));
         let is_unaccepted = dialog.phase == Phase::Requested;
