@@ -217,8 +217,9 @@ impl Connection {
         let is_affordable =
             len <= self.config.max_text && self.error_bytes.saturating_add(len) <= self.config.error_bytes;
         let value = is_affordable.then(|| value.compact());
-        let cid = Arc::clone(&self.table.get(id)?.cid);
-        Some(Mistyped { culprit, kind, cid, spec, mismatch, value, start: None })
+        let dialog = self.table.get(id)?;
+        let (cid, caller) = (Arc::clone(&dialog.cid), dialog.caller);
+        Some(Mistyped { culprit, kind, cid, caller, spec, mismatch, value, start: None })
     }
 
     /// A request as the map that it came as.
@@ -301,6 +302,7 @@ impl Connection {
 
     /// Reports it, before anything that follows from it.
     fn tell_mistyped(&mut self, id: DialogId, error: &Arc<Mistyped>) {
+        self.counters.mistyped = self.counters.mistyped.saturating_add(1);
         if self.table.get(id).is_some_and(Dialog::is_visible) {
             self.events.push_back(Event::Mistyped { id, error: Arc::clone(error) });
         }
@@ -367,6 +369,7 @@ impl Dialog {
             culprit: self.role.peer(),
             kind,
             cid: Arc::clone(&self.cid),
+            caller: self.caller,
             spec: spec.label(),
             mismatch,
             value: Some(value.clone()),

@@ -88,6 +88,12 @@ impl Connection {
         }
     }
 
+    /// Why a value that was taken does not conform, if it was handed over. `receive` says so by itself; this
+    /// is for values of `take`, `take_first` and the outcome.
+    pub fn handed_over(&self, id: DialogId, kind: MsgKind, value: &Payload) -> Option<Box<Mistyped>> {
+        self.visible(id).ok()?.handed_over(kind, value)
+    }
+
     fn or_mistyped(
         &self,
         id: DialogId,

@@ -358,6 +358,16 @@ impl Connection {
     }
 }
 
+/// For drivers, which are called by others.
+impl Connection {
+    /// Says which line of the application a dialog is of, where that is not the line that opened or accepted it.
+    pub fn set_caller(&mut self, id: DialogId, caller: &'static Location<'static>) {
+        if let Some(dialog) = self.table.get_mut(id) {
+            dialog.caller = Some(caller);
+        }
+    }
+}
+
 /// What verbs share.
 impl Connection {
     pub(crate) fn visible(&self, id: DialogId) -> Result<&Dialog, Misuse> {

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use scipp_common::{End, Error, Handle, now};
-use scipp_proto::{Call, Connection, DialogRef, Instant, Outcome, Payload};
+use scipp_common::{End, Error, Handle, Opening, now};
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{Connection, DialogRef, Instant, Outcome, Payload, Received};
 
 use crate::link::{Link, Unmet, Urgency};
 use crate::state::{Seat, State};
@@ -47,9 +48,13 @@ pub(crate) struct Dialog {
 
 impl Dialog {
     /// Opens a dialog.
-    pub(crate) fn open(link: &Arc<Link>, call: &Call, timeout: Option<Duration>) -> Result<Self, Error> {
+    pub(crate) fn open(
+        link: &Arc<Link>,
+        opening: &Opening,
+        timeout: Option<Duration>,
+    ) -> Result<Self, Error> {
         // It is written when the caller waits for the answer, which is now.
-        let dialog = Self::new(link, link.act(Urgency::Soon, |conn| End::open(conn, call))?);
+        let dialog = Self::new(link, link.act(Urgency::Soon, |conn| End::open(conn, opening))?);
         dialog.patience.set(timeout);
         Ok(dialog)
     }
@@ -79,6 +84,11 @@ impl Dialog {
         self.disturb(End::cancel)
     }
 
+    /// Whether a value may be sent, as far as its type goes.
+    pub(crate) fn validate(&self, kind: MsgKind, value: &Payload) -> Result<(), Error> {
+        Ok(self.link.lock().conn.validate(self.end.id, kind, value)?)
+    }
+
     /// Child: whether the task shall end.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.end.check(&self.link.lock().conn)
@@ -103,6 +113,12 @@ impl Dialog {
     /// The next item of the stream.
     pub(crate) fn take(&self) -> Result<Option<Payload>, Error> {
         self.wait(self.patience.deadline(), Urgency::Soon, |end, state| end.take(&mut state.conn))
+    }
+
+    /// Whatever comes next, with its kind.
+    pub(crate) fn receive(&self, is_past_stop: bool) -> Result<Received, Error> {
+        let ready = |end: End, state: &mut State| end.receive(&mut state.conn, is_past_stop);
+        self.wait(self.patience.deadline(), Urgency::Soon, ready)
     }
 
     /// Sends an item of the stream, as soon as there is room for it.

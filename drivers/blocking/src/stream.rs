@@ -1,9 +1,8 @@
 //! Items both ways.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use scipp_common::{End, Error, Handle, convert};
+use scipp_common::{End, Error, Handle, at_once, convert};
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{FromPayload, Received, ToPayload};
 
 use crate::dialog::Dialog;
 use crate::link::Urgency;
@@ -30,10 +29,31 @@ impl<'ctx> MsgStream<'ctx> {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`] if the item is not a `T` (it is gone then); or why the dialog is of no more use.
-    pub fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+    /// [`Error::Conversion`] if the item is not a `T` (it is gone then); [`Error::Mistyped`] if the terms forbid
+    /// it and say to hand it over; or why the dialog is of no more use.
+    pub fn receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
         let Some(item) = self.dialog.take()? else { return Ok(None) };
-        Ok(Some(convert::value(&item)?))
+        Ok(Some(convert::value(item)?))
+    }
+
+    /// The next item, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] if nothing is there, and as [`receive`](Self::receive).
+    pub fn try_receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
+        let Some(item) = self.dialog.act(|end, conn| at_once(end.take(conn)))? else { return Ok(None) };
+        Ok(Some(convert::value(item)?))
+    }
+
+    /// Waits for whatever comes next, as it is and with its kind: items, also [those](Received::Mistyped) that
+    /// the terms forbid and say to hand over, then the end of the stream, or the result, again and again.
+    ///
+    /// # Errors
+    ///
+    /// Why the dialog is of no more use.
+    pub fn receive_msg(&self) -> Result<Received, Error> {
+        self.dialog.receive(false)
     }
 
     /// Sends an item now. Waits while the connection has no room for it.
@@ -41,8 +61,20 @@ impl<'ctx> MsgStream<'ctx> {
     /// # Errors
     ///
     /// [`Error::Conversion`], [`Error::StreamEnded`], or why the dialog is of no more use.
-    pub fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         self.dialog.send(&convert::payload(item)?, Urgency::Now)
+    }
+
+    /// As [`send`](Self::send), after checking the item against the terms of this end. Without this only the
+    /// receiver checks items.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Mistyped`](crate::proto::Misuse::Mistyped), and as `send`; the item was not sent.
+    pub fn send_checked<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        let item = convert::payload(item)?;
+        self.dialog.validate(MsgKind::Yield, &item)?;
+        self.dialog.send(&item, Urgency::Now)
     }
 
     /// Sends an item together with what follows: many in one write. It goes with the next blocking call,
@@ -51,7 +83,7 @@ impl<'ctx> MsgStream<'ctx> {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub fn feed<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub fn feed<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         self.dialog.send(&convert::payload(item)?, Urgency::Soon)
     }
 
@@ -64,12 +96,13 @@ impl<'ctx> MsgStream<'ctx> {
         Ok(self.dialog.disturb(|end, conn| conn.stop(end.id))?)
     }
 
-    /// The items to come, until the stream ends or something fails.
-    pub fn items<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> {
+    /// The items to come, until the stream ends or something fails; an item that is [handed
+    /// over](Error::Mistyped) is no end.
+    pub fn items<T: FromPayload>(&self) -> impl Iterator<Item = Result<T, Error>> {
         let mut over = false;
         std::iter::from_fn(move || {
             let next = if over { None } else { self.receive().transpose() };
-            over = !matches!(next, Some(Ok(_)));
+            over = !matches!(next, Some(Ok(_) | Err(Error::Mistyped(_))));
             next
         })
     }

@@ -8,9 +8,11 @@
 //! |---|---|
 //! | say who an actor is | [`Profile`] |
 //! | keep its connections, listeners and limits | [`Shared`], [`Entrance`] |
-//! | turn calls of a handle into verbs, and what the core says into values and [`Error`]s | [`End`] |
-//! | look up, decode, run and conclude what a peer asks for | [`Endpoints`], [`Endpoint`], [`conclusion`] |
+//! | name what both ends know of a function | [`Endpoint`] |
+//! | turn calls of a handle into verbs, and what the core says into values and [`Error`]s | [`Opening`], [`End`] |
+//! | look up, decode, run and conclude what a peer asks for | [`Endpoints`], [`Handler`], [`conclusion`] |
 //! | bring the socket of a connection that is over to its end | [`Parting`] |
+//! | give handles of both roles what is the same on all of them | [`dialog_methods`] |
 //! | convert values | [`convert`] |
 //! | show frames to an observer | [`Tap`], [`LinkTap`] |
 //!
@@ -26,6 +28,10 @@ mod endpoint;
 mod entrance;
 mod error;
 mod guard;
+mod handler;
+mod methods;
+mod mistyped;
+mod narrowed;
 mod parting;
 mod profile;
 mod quota;
@@ -37,10 +43,13 @@ pub use address::{Address, is_about_one_connection};
 pub use clock::now;
 pub use end::End;
 pub use ending::{Ending, ended, returned};
-pub use endpoint::{Endpoint, Endpoints, Path, conclusion};
+pub use endpoint::{Endpoint, Opening};
 pub use entrance::{Entrance, Open};
-pub use error::{ConnectError, ConversionError, Error, TaskError};
+pub use error::{ConnectError, ConversionError, Error, RemoteFailure, TaskError, at_once};
 pub use guard::{Conclusion, concluded, guarded};
+pub use handler::{Endpoints, Handler, conclusion};
+pub use mistyped::MistypedValue;
+pub use narrowed::Narrowed;
 pub use parting::{Parting, Sight, Step};
 pub use profile::Profile;
 pub use quota::{Handles, Quota, Ticket};

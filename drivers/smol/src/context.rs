@@ -7,12 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task;
 
+use futures_util::stream::poll_fn;
 use futures_util::{FutureExt, Stream};
-use serde::de::DeserializeOwned;
 
-use scipp_common::{Ending, Error, convert, ended};
-use scipp_proto::Uid;
-use scipp_proto::phase::State;
+use scipp_common::{Ending, Error, convert, dialog_methods, ended};
+use scipp_proto::{FromPayload, Received};
 
 use crate::dialog::Dialog;
 use crate::link::Link;
@@ -34,8 +33,8 @@ impl Context {
     }
 
     /// Waits for the first value.
-    pub(crate) async fn first<F: DeserializeOwned>(&self) -> Result<F, Error> {
-        Ok(convert::value(&self.dialog.first().await?)?)
+    pub(crate) async fn first<F: FromPayload>(&self) -> Result<F, Error> {
+        Ok(convert::value(self.dialog.first().await?)?)
     }
 
     /// Opens the parent's end of the stream, once.
@@ -69,24 +68,25 @@ impl Context {
         ended(self.dialog.outcome().await?)
     }
 
-    /// The dialog's id on the wire.
-    pub fn cid(&self) -> Option<String> {
-        self.dialog.look(|dialog| dialog.cid().to_owned())
-    }
-
-    /// Where this end of the dialog is.
-    pub fn state(&self) -> Option<State> {
-        self.dialog.look(|dialog| dialog.state())
-    }
-
-    /// Who cancelled the remote task, as far as known.
-    pub fn canceller(&self) -> Option<Uid> {
-        self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
-    }
-
-    /// Items that were dropped because nobody received them.
-    pub fn dropped(&self) -> u64 {
-        self.dialog.look(|dialog| dialog.dropped()).unwrap_or_default()
+    /// What is left of the dialog, message by message: items, the end of the stream, the result. Each comes with
+    /// its kind, as it is; it ends after the result or the first error. For going on to the end after
+    /// [`cancel`](Self::cancel), or where no stream was opened.
+    ///
+    /// # Cancel safety
+    ///
+    /// Waiting for the next message can be dropped: none is taken before it is given out.
+    pub fn drain(&self) -> impl Stream<Item = Result<Received, Error>> + Unpin {
+        let mut seat = self.dialog.seat(&*self.dialog.link);
+        let (mut is_past_stop, mut is_over) = (false, false);
+        poll_fn(move |cx| {
+            if is_over {
+                return task::Poll::Ready(None);
+            }
+            let next = task::ready!(seat.poll_receive(cx, is_past_stop));
+            is_past_stop |= matches!(next, Ok(Received::Stopped));
+            is_over = matches!(next, Err(_) | Ok(Received::Returned(_)));
+            task::Poll::Ready(Some(next))
+        })
     }
 
     /// Runs `body` and does not return before the remote task has ended.
@@ -114,7 +114,10 @@ impl Context {
     }
 }
 
-/// The items of a remote generator, as a [`Stream`] that ends after the first error.
+dialog_methods!(Context, "The line of the application that opened it.");
+
+/// The items of a remote generator, as a [`Stream`] that ends after the first error; one that is
+/// [handed over](Error::Mistyped) does not end it.
 ///
 /// Dropping it cancels the generator if it still runs.
 ///
@@ -144,7 +147,7 @@ impl<T> Items<T> {
     }
 }
 
-impl<T: DeserializeOwned> Stream for Items<T> {
+impl<T: FromPayload> Stream for Items<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> task::Poll<Option<Self::Item>> {

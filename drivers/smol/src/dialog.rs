@@ -5,8 +5,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use scipp_common::{End, Error, Handle, now};
-use scipp_proto::{Call, Connection, DialogRef, Outcome, Payload};
+use scipp_common::{End, Error, Handle, Opening, at_once, now};
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{Connection, DialogRef, Outcome, Payload, Received};
 
 use crate::link::{Link, State};
 use crate::wait::{Place, Spot};
@@ -19,8 +20,8 @@ pub(crate) struct Dialog {
 
 impl Dialog {
     /// Opens a dialog.
-    pub(crate) fn open(link: &Arc<Link>, call: &Call) -> Result<Self, Error> {
-        Ok(Self::new(link, link.act(|conn| End::open(conn, call))?))
+    pub(crate) fn open(link: &Arc<Link>, opening: &Opening) -> Result<Self, Error> {
+        Ok(Self::new(link, link.act(|conn| End::open(conn, opening))?))
     }
 
     /// Takes charge of a dialog.
@@ -46,6 +47,11 @@ impl Dialog {
         self.disturb(End::cancel)
     }
 
+    /// Whether a value may be sent, as far as its type goes.
+    pub(crate) fn validate(&self, kind: MsgKind, value: &Payload) -> Result<(), Error> {
+        Ok(self.link.with(|state| state.conn.validate(self.end.id, kind, value))?)
+    }
+
     /// Child: whether the task shall end.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.link.with(|state| self.end.check(&state.conn))
@@ -59,6 +65,16 @@ impl Dialog {
     /// The next item of the stream.
     pub(crate) async fn take(&self) -> Result<Option<Payload>, Error> {
         self.link.wait(self.spot(), |state| state.take(self.end)).await
+    }
+
+    /// The next item of the stream, if it is there.
+    pub(crate) fn take_now(&self) -> Result<Option<Payload>, Error> {
+        at_once(self.link.with(|state| state.take(self.end)))
+    }
+
+    /// Whatever comes next, with its kind.
+    pub(crate) async fn receive(&self, is_past_stop: bool) -> Result<Received, Error> {
+        self.link.wait(self.spot(), |state| state.receive(self.end, is_past_stop)).await
     }
 
     /// Waits until everything that is queued now is written.
@@ -100,6 +116,15 @@ impl<L: Deref<Target = Link>> Seat<L> {
         self.place.poll(cx, |state| state.take(end))
     }
 
+    pub(crate) fn poll_receive(
+        &mut self,
+        cx: &Context<'_>,
+        is_past_stop: bool,
+    ) -> Poll<Result<Received, Error>> {
+        let end = self.end;
+        self.place.poll(cx, |state| state.receive(end, is_past_stop))
+    }
+
     pub(crate) fn poll_send(&mut self, cx: &Context<'_>, item: &Payload) -> Poll<Result<(), Error>> {
         let end = self.end;
         self.place.poll(cx, |state| state.send(end, item))
@@ -120,10 +145,19 @@ impl<L: Deref<Target = Link>> Seat<L> {
 
 impl State {
     fn take(&mut self, end: End) -> Poll<Result<Option<Payload>, Error>> {
-        let was_reading = self.conn.wants_input();
-        let taken = end.take(&mut self.conn);
-        // There may be room again for what the socket holds.
-        if !was_reading && self.conn.wants_input() {
+        self.taking(|conn| end.take(conn))
+    }
+
+    fn receive(&mut self, end: End, is_past_stop: bool) -> Poll<Result<Received, Error>> {
+        self.taking(|conn| end.receive(conn, is_past_stop))
+    }
+
+    fn taking<T>(&mut self, take: impl FnOnce(&mut Connection) -> T) -> T {
+        let look = |conn: &Connection| (conn.wants_input(), conn.counters().mistyped);
+        let before = look(&self.conn);
+        let taken = take(&mut self.conn);
+        // There may be room again for what the socket holds, or something to say of what was passed over.
+        if look(&self.conn) != before {
             self.nudge();
         }
         taken

@@ -84,7 +84,7 @@ mod child;
 mod context;
 mod dialog;
 mod driver;
-mod endpoint;
+mod handler;
 mod link;
 mod listener;
 mod portal;
@@ -104,8 +104,8 @@ pub use listener::Listener;
 pub use portal::Portal;
 pub use scipp_common::convert::NoArgs;
 pub use scipp_common::{
-    Address, ConnectError, ConversionError, Direction, Ending, Error, Path, Profile, Tap, TappedFrame,
-    TaskError,
+    Address, ConnectError, ConversionError, Direction, Ending, Endpoint, Error, MistypedValue, Narrowed,
+    Profile, RemoteFailure, Tap, TappedFrame, TaskError,
 };
 pub use scipp_proto as proto;
 pub use socket::Socket;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
-use scipp_common::{GRACE, Handles, now};
-use scipp_proto::{Canceller, CloseReason, Connection, Instant};
+use scipp_common::{GRACE, Handles, MistypedValue, now};
+use scipp_proto::{Canceller, CloseReason, Connection, Instant, Mistyped};
 
 use crate::actor::Shared;
 use crate::wait::{Place, Spot, Waiters};
@@ -38,6 +38,9 @@ pub(crate) struct State {
     driver: Option<Waker>,
     /// Wakers to be woken, when the lock is free.
     calls: Vec<Waker>,
+    /// Values of the wrong type, to be reported before that.
+    mistyped: Vec<MistypedValue>,
+    serial: u64,
 }
 
 impl Link {
@@ -52,6 +55,8 @@ impl Link {
             is_attended: false,
             driver: None,
             calls: Vec::new(),
+            mistyped: Vec::new(),
+            serial,
         };
         Self { actor, serial, handles, state: Mutex::new(state) }
     }
@@ -61,8 +66,9 @@ impl Link {
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut state);
-        let calls = std::mem::take(&mut state.calls);
+        let (mistyped, calls) = (std::mem::take(&mut state.mistyped), std::mem::take(&mut state.calls));
         drop(state);
+        self.actor.report(mistyped);
         calls.into_iter().for_each(Waker::wake);
         result
     }
@@ -195,6 +201,11 @@ impl State {
     /// Something happened at `spot`.
     pub(crate) fn call(&mut self, spot: Spot) {
         self.waiters.call(spot, &mut self.calls);
+    }
+
+    /// A value of a dialog does not conform.
+    pub(crate) fn report(&mut self, error: Arc<Mistyped>) {
+        self.mistyped.push(MistypedValue { connection: self.serial, error });
     }
 
     /// Something happened that concerns everybody.

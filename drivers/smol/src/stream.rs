@@ -8,11 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_util::{Sink, Stream};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use scipp_common::{End, Error, Handle, convert};
-use scipp_proto::Payload;
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{FromPayload, Payload, Received, ToPayload};
 
 use crate::dialog::{Dialog, Seat};
 use crate::link::Link;
@@ -39,14 +37,39 @@ impl<'ctx> MsgStream<'ctx> {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`] if the item is not a `T` (it is gone then); or why the dialog is of no more use.
+    /// [`Error::Conversion`] if the item is not a `T` (it is gone then); [`Error::Mistyped`] if the terms forbid
+    /// it and say to hand it over; or why the dialog is of no more use.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is ready, no item was taken.
-    pub async fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+    pub async fn receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
         let Some(item) = self.dialog.take().await? else { return Ok(None) };
-        Ok(Some(convert::value(&item)?))
+        Ok(Some(convert::value(item)?))
+    }
+
+    /// The next item, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] if nothing is there, and as [`receive`](Self::receive).
+    pub fn try_receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
+        let Some(item) = self.dialog.take_now()? else { return Ok(None) };
+        Ok(Some(convert::value(item)?))
+    }
+
+    /// Waits for whatever comes next, as it is and with its kind: items, also [those](Received::Mistyped) that
+    /// the terms forbid and say to hand over, then the end of the stream, or the result, again and again.
+    ///
+    /// # Errors
+    ///
+    /// Why the dialog is of no more use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, nothing was taken.
+    pub async fn receive_msg(&self) -> Result<Received, Error> {
+        self.dialog.receive(false).await
     }
 
     /// Sends an item. Waits while the connection has no room for it. It is written when the driver is
@@ -59,8 +82,24 @@ impl<'ctx> MsgStream<'ctx> {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the item was not sent.
-    pub async fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub async fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         let item = convert::payload(item)?;
+        self.dialog.send(&item).await
+    }
+
+    /// As [`send`](Self::send), after checking the item against the terms of this end. Without this only the
+    /// receiver checks items.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Mistyped`](crate::proto::Misuse::Mistyped), and as `send`; the item was not sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `send`.
+    pub async fn send_checked<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        let item = convert::payload(item)?;
+        self.dialog.validate(MsgKind::Yield, &item)?;
         self.dialog.send(&item).await
     }
 
@@ -86,13 +125,14 @@ impl<'ctx> MsgStream<'ctx> {
         Ok(self.dialog.disturb(|end, conn| conn.stop(end.id))?)
     }
 
-    /// The items to come, until the stream ends or something fails.
-    pub fn items<T: DeserializeOwned>(&self) -> Incoming<'_, T> {
+    /// The items to come, until the stream ends or something fails; an item that is [handed
+    /// over](Error::Mistyped) is no end.
+    pub fn items<T: FromPayload>(&self) -> Incoming<'_, T> {
         Incoming { items: Receiving::new(self.dialog.seat(&*self.dialog.link)), of: PhantomData }
     }
 
     /// Where items of one type go. Closing it stops the stream.
-    pub fn sink<T: Serialize>(&self) -> Outgoing<'_, T> {
+    pub fn sink<T: ToPayload>(&self) -> Outgoing<'_, T> {
         Outgoing {
             dialog: self.dialog,
             seat: self.dialog.seat(&*self.dialog.link),
@@ -122,21 +162,19 @@ impl<L: Deref<Target = Link>> Receiving<L> {
         Self { seat, is_over: false }
     }
 
-    pub(crate) fn poll_next<T: DeserializeOwned>(
-        &mut self,
-        cx: &Context<'_>,
-    ) -> Poll<Option<Result<T, Error>>> {
+    pub(crate) fn poll_next<T: FromPayload>(&mut self, cx: &Context<'_>) -> Poll<Option<Result<T, Error>>> {
         if self.is_over {
             return Poll::Ready(None);
         }
         let next = ready!(self.seat.poll_take(cx)).transpose();
-        let next = next.map(|item| item.and_then(|item| Ok(convert::value(&item)?)));
-        self.is_over = !matches!(next, Some(Ok(_)));
+        let next = next.map(|item| item.and_then(|item| Ok(convert::value(item)?)));
+        self.is_over = !matches!(next, Some(Ok(_) | Err(Error::Mistyped(_))));
         Poll::Ready(next)
     }
 }
 
-/// The items of a stream as a [`Stream`], which ends after the first error.
+/// The items of a stream as a [`Stream`], which ends after the first error; an item that is [handed
+/// over](Error::Mistyped) does not end it.
 ///
 /// # Cancel safety
 ///
@@ -147,7 +185,7 @@ pub struct Incoming<'a, T> {
     of: PhantomData<fn() -> T>,
 }
 
-impl<T: DeserializeOwned> Stream for Incoming<'_, T> {
+impl<T: FromPayload> Stream for Incoming<'_, T> {
     type Item = Result<T, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -172,7 +210,7 @@ pub struct Outgoing<'a, T> {
     of: PhantomData<fn(T)>,
 }
 
-impl<T: Serialize> Sink<T> for Outgoing<'_, T> {
+impl<T: ToPayload> Sink<T> for Outgoing<'_, T> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

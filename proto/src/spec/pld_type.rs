@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use super::shape::{Presence, Spec};
-use crate::{EndpointPath, Timestamp};
+use crate::{EndpointPath, Payload, Timestamp};
 
 /// A Rust type whose values are payloads of a known type.
 ///
@@ -59,6 +59,7 @@ plain! {
     str => Spec::Str;
     String => Spec::Str;
     EndpointPath => Spec::Path;
+    Payload => Spec::Any;
     Timestamp => Spec::Timestamp;
 }
 

@@ -7,4 +7,5 @@ pub(crate) mod ends;
 pub(crate) mod listeners;
 pub(crate) mod rig;
 pub(crate) mod streams;
+pub(crate) mod typed;
 pub(crate) mod wire;

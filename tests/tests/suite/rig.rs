@@ -1,12 +1,10 @@
 //! Two connected actors, over each kind of socket.
 
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use super::wire::Dir;
 
-use crate::driver::proto::RemoteError;
-use crate::driver::{Actor, ActorBuilder, Address, Error, Listener, NoArgs, Portal};
+use crate::driver::{Actor, ActorBuilder, Address, Error, Listener, NoArgs, Portal, RemoteFailure};
 
 /// A client connected to a listening server.
 pub(crate) struct Pair {
@@ -70,7 +68,7 @@ fn connect(client: &Actor, listener: &Listener) -> Portal {
 
 /// The error of a remote task, which `result` must be.
 #[track_caller]
-pub(crate) fn remote<T: std::fmt::Debug>(result: Result<T, Error>) -> Arc<RemoteError> {
+pub(crate) fn remote<T: std::fmt::Debug>(result: Result<T, Error>) -> RemoteFailure {
     match result {
         Err(Error::Remote(error)) => error,
         other => panic!("expected a remote error, got {other:?}"),
