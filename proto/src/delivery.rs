@@ -251,17 +251,16 @@ impl Connection {
     /// The same over a wrong envelope, which a child sends back when its task is over. (D36)
     pub(crate) fn break_by_envelope(&mut self, id: DialogId, rejected: Rejected, frame: &Bytes) {
         let violation = PeerViolation::Rejected(rejected);
-        let is_told =
-            |dialog: &Dialog| dialog.role == Role::Child && dialog.unwind.is_none() && !dialog.is_ended();
-        if !self.table.get(id).is_some_and(is_told) {
+        let runs_on = |dialog: &Dialog| dialog.is_running_task() && dialog.unwind.is_none();
+        if !self.table.get(id).is_some_and(runs_on) {
             return self.break_dialog(id, violation);
         }
-        let bad_msg = self.keep_of(id, frame);
+        let bad_msg = self.keep(id, frame);
         self.tell_to_unwind(id, Unwind::Failed { failure: Failure::Violation(violation), bad_msg });
     }
 
     /// A frame as something that a dialog keeps of an error, if that is not too much.
-    fn keep_of(&mut self, id: DialogId, frame: &Bytes) -> Option<Payload> {
+    fn keep(&mut self, id: DialogId, frame: &Bytes) -> Option<Payload> {
         let bytes = self.error_bytes.saturating_add(frame.len());
         if frame.len() > self.config.max_text || bytes > self.config.error_bytes {
             return None;

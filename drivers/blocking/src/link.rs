@@ -53,7 +53,7 @@ impl Link {
     pub(crate) fn new(socket: Socket, waker: Waker, actor: Arc<Shared>, handles: Option<Handles>) -> Self {
         let (conn, serial, tap) = actor.connection();
         let lobby = Arc::<Seat>::default();
-        let state = State::new(conn, serial, Arc::clone(&lobby));
+        let state = State::new(conn, Arc::clone(&lobby));
         Self {
             socket,
             waker,
@@ -186,7 +186,7 @@ impl Link {
     fn tell(&self, mut state: Held<'_>) {
         let (mistyped, dirty) = (std::mem::take(&mut state.mistyped), std::mem::take(&mut state.dirty));
         drop(state);
-        self.actor.report(mistyped);
+        self.actor.report(self.serial, mistyped);
         for seat in dirty {
             seat.ring();
         }

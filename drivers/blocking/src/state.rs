@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use scipp_common::{MistypedValue, now};
-use scipp_proto::{CloseReason, Connection, DialogId, Event, Instant};
+use scipp_common::now;
+use scipp_proto::{CloseReason, Connection, DialogId, Event, Instant, Mistyped};
 
 use crate::crew::{Crew, Job};
 use crate::pump::Input;
@@ -101,13 +101,12 @@ pub(crate) struct State {
     pub(crate) crew: Crew,
     pub(crate) closed: Option<CloseReason>,
     /// Values of the wrong type, to be reported when the lock is free.
-    pub(crate) mistyped: Vec<MistypedValue>,
-    serial: u64,
+    pub(crate) mistyped: Vec<Arc<Mistyped>>,
     lobby: Arc<Seat>,
 }
 
 impl State {
-    pub(crate) fn new(conn: Connection, serial: u64, lobby: Arc<Seat>) -> Self {
+    pub(crate) fn new(conn: Connection, lobby: Arc<Seat>) -> Self {
         Self {
             input: Input::new(conn.config().receive_buffer),
             conn,
@@ -130,7 +129,6 @@ impl State {
             crew: Crew::default(),
             closed: None,
             mistyped: Vec::new(),
-            serial,
             lobby,
         }
     }
@@ -144,9 +142,7 @@ impl State {
                 Event::Opened { id, request } => self.queue.push_back(Job::Serve { id, request }),
                 Event::ActorCancelRequested { id } => self.queue.push_back(Job::CancelActor { id }),
                 Event::Dialog { id, .. } => self.mark(id),
-                Event::Mistyped { error, .. } => {
-                    self.mistyped.push(MistypedValue { connection: self.serial, error });
-                }
+                Event::Mistyped { error, .. } => self.mistyped.push(error),
                 Event::Closed { reason } => {
                     self.closed = Some(reason);
                     self.mark_all();
@@ -235,7 +231,7 @@ mod tests {
     fn a_seat_that_waits_for_room_is_listed_once() {
         let identity = Identity::new(Uid::new("us", "1"));
         let conn = Connection::new(Config::default(), identity, 1, now());
-        let mut state = State::new(conn, 0, Arc::default());
+        let mut state = State::new(conn, Arc::default());
         let seat = Arc::<Seat>::default();
         (0..3).for_each(|_| state.await_room(&seat));
         assert_eq!(state.crowded.len(), 1);

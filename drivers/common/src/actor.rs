@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use scipp_proto::{Canceller, Connection, Identity, Report, Request, Terms};
+use scipp_proto::{Canceller, Connection, Identity, Mistyped, Report, Request, Terms};
 
 use crate::clock::now;
 use crate::end::End;
@@ -138,10 +138,11 @@ impl<L, D, H, T> Shared<L, D, H, T> {
         lock(&self.links).values().map(|(link, _)| Arc::clone(link)).collect()
     }
 
-    /// Tells the application of values of the wrong type. Not under a lock.
-    pub fn report(&self, found: Vec<MistypedValue>) {
-        if let Some(observer) = &self.profile.on_mistyped {
-            found.iter().for_each(|value| drop(guarded(|| observer(value))));
+    /// Tells the application of values of the wrong type that came over a connection. Not under a lock.
+    pub fn report(&self, connection: u64, mistyped: Vec<Arc<Mistyped>>) {
+        let Some(observer) = &self.profile.on_mistyped else { return };
+        for error in mistyped {
+            let _panicked = guarded(|| observer(&MistypedValue { connection, error }));
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
-use scipp_common::{GRACE, Handles, MistypedValue, now};
+use scipp_common::{GRACE, Handles, now};
 use scipp_proto::{Canceller, CloseReason, Connection, Instant, Mistyped};
 
 use crate::actor::Shared;
@@ -39,8 +39,7 @@ pub(crate) struct State {
     /// Wakers to be woken, when the lock is free.
     calls: Vec<Waker>,
     /// Values of the wrong type, to be reported before that.
-    mistyped: Vec<MistypedValue>,
-    serial: u64,
+    pub(crate) mistyped: Vec<Arc<Mistyped>>,
 }
 
 impl Link {
@@ -56,7 +55,6 @@ impl Link {
             driver: None,
             calls: Vec::new(),
             mistyped: Vec::new(),
-            serial,
         };
         Self { actor, serial, handles, state: Mutex::new(state) }
     }
@@ -68,7 +66,7 @@ impl Link {
         let result = act(&mut state);
         let (mistyped, calls) = (std::mem::take(&mut state.mistyped), std::mem::take(&mut state.calls));
         drop(state);
-        self.actor.report(mistyped);
+        self.actor.report(self.serial, mistyped);
         calls.into_iter().for_each(Waker::wake);
         result
     }
@@ -201,11 +199,6 @@ impl State {
     /// Something happened at `spot`.
     pub(crate) fn call(&mut self, spot: Spot) {
         self.waiters.call(spot, &mut self.calls);
-    }
-
-    /// A value of a dialog does not conform.
-    pub(crate) fn report(&mut self, error: Arc<Mistyped>) {
-        self.mistyped.push(MistypedValue { connection: self.serial, error });
     }
 
     /// Something happened that concerns everybody.
