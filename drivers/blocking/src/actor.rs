@@ -103,7 +103,7 @@ impl Actor {
     }
 }
 
-/// An actor to be.
+/// An actor to be. What it serves has a module path and a name, or is an [`Endpoint`] with terms.
 #[derive(Debug)]
 pub struct ActorBuilder {
     profile: Profile,

@@ -62,6 +62,12 @@
 //!
 //! No lock of this crate is held while a thread blocks or runs code of the application.
 //!
+//! # Types
+//!
+//! An [`Endpoint`] says which values go through its dialogs; each end holds the other to it, from the arguments
+//! to the result, and what becomes of other values is a choice. Without one everything goes through that
+//! the two ends can read.
+//!
 //! The [`guide`] shows how to do things. Works on Unix-like systems.
 
 mod actor;

@@ -14,7 +14,7 @@ use crate::context::{Context, Items};
 use crate::dialog::Dialog;
 use crate::link::Link;
 
-/// A connection to a peer, for opening dialogs.
+/// A connection to a peer, for opening dialogs: with a module path and a name, or with an [`Endpoint`] on its terms.
 ///
 /// Cheap to clone; all clones are the same connection and may be used from any thread. The peer may open
 /// dialogs with us on it at the same time. It is kept alive by threads of its own, whether or not

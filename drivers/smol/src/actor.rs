@@ -146,7 +146,7 @@ impl Actor {
     }
 }
 
-/// An actor to be.
+/// An actor to be. What it serves has a module path and a name, or is an [`Endpoint`] with terms.
 ///
 /// Endpoints are functions that give a future: `async fn`s, or closures like `|args| async move { .. }`.
 /// Their futures are run by the driver of the connection they were asked for on.

@@ -77,6 +77,12 @@
 //!
 //! No lock of this crate is held while a waker is called or dropped, or code of the application runs.
 //!
+//! # Types
+//!
+//! An [`Endpoint`] says which values go through its dialogs; each end holds the other to it, from the arguments
+//! to the result, and what becomes of other values is a choice. Without one everything goes through that
+//! the two ends can read.
+//!
 //! The [`guide`] shows each of these. Works on Unix-like systems.
 
 mod actor;

@@ -15,7 +15,7 @@ use crate::context::{Context, Items};
 use crate::dialog::Dialog;
 use crate::link::Link;
 
-/// A connection to a peer, for opening dialogs.
+/// A connection to a peer, for opening dialogs: with a module path and a name, or with an [`Endpoint`] on its terms.
 ///
 /// Cheap to clone; all clones are the same connection and may be used from any task. The peer may open
 /// dialogs with us on it at the same time. Nothing moves unless the connection's [`Driver`](crate::Driver)

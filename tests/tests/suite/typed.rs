@@ -15,7 +15,7 @@ use crate::driver::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::rig::{on_each_transport, remote, with_server};
+use super::rig::{Pair, on_each_transport, remote, with_server};
 use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "typed");
@@ -65,19 +65,44 @@ fn handed_over<T: std::fmt::Debug>(result: Result<T, Error>) -> Box<Mistyped> {
     }
 }
 
+const PING: (&str, &str) = ("app", "ping");
+
+fn ping(_: NoArgs) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Waits until everything that the server has sent so far has arrived: frames are in order.
+fn settle(pair: &Pair) {
+    pair.portal.call::<_, ()>(PING, &NoArgs {}).unwrap();
+}
+
 fn text_of(error: &Mistyped) -> String {
     error.value.as_ref().unwrap().decode().unwrap()
 }
 
 /// A child that sends a number, a text and a number, waits for the end of the stream, and returns nothing.
-fn mixes(ctx: &ChildContext) -> Result<(), Error> {
+fn mixes(ctx: &ChildContext, then: impl FnOnce()) -> Result<(), Error> {
     ctx.started(&())?;
     let stream = ctx.open_stream()?;
     stream.send(&1)?;
     stream.send("two")?;
     stream.send(&3)?;
+    then();
     while stream.receive::<Payload>()?.is_some() {}
     Ok(())
+}
+
+/// The same, which tells when all are sent, and how it ended.
+fn telling(
+    sent: &Arc<Wire<()>>,
+    told: &Arc<Wire<Result<(), Error>>>,
+) -> impl Fn(ChildContext, NoArgs) -> Result<(), Error> + Send + Sync + use<> {
+    let (sent, told) = (Arc::clone(sent), Arc::clone(told));
+    move |ctx, _| {
+        let result = mixes(&ctx, || sent.tell(()));
+        told.tell(result.clone());
+        result
+    }
 }
 
 /// 130
@@ -287,29 +312,26 @@ fn a_result_that_cannot_be_written_is_reported_without_it() {
 
 #[test]
 fn a_mistyped_item_cancels_unless_the_terms_say_otherwise() {
-    let told = Wire::new();
+    let (sent, told) = (Wire::new(), Wire::new());
     with_server(
-        |server| {
-            let told = Arc::clone(&told);
-            server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
-                let result = mixes(&ctx);
-                told.tell(result.clone());
-                result
-            })
-        },
+        |server| server.context(PATH, telling(&sent, &told)).function(PING, ping),
         |pair| {
-            let endpoint = on(numbers(TypePolicy::default()));
-            let result = pair.portal.open_context(&endpoint, &NoArgs {}, |ctx, (): ()| {
-                let stream = ctx.open_stream()?;
-                // The error may overtake the first item: it concerns whoever waits, at once.
-                let error = stream.items::<u32>().find_map(Result::err).unwrap();
-                violated::<()>(Err(error.clone()));
-                Err::<(), _>(error)
-            });
-            let error = violated(result);
-            assert_eq!((error.culprit, text_of(&error).as_str()), (Role::Child, "two"));
-            let by = Some(pair.client.identity().uid.clone());
-            assert_eq!(told.hear(), Err(Error::Cancelled { by }));
+            for is_late in [false, true] {
+                let endpoint = on(numbers(TypePolicy::default()));
+                let result = pair.portal.open_context(&endpoint, &NoArgs {}, |ctx, (): ()| {
+                    if is_late {
+                        sent.hear();
+                        settle(pair);
+                        violated(ctx.open_stream().map(drop));
+                    }
+                    // The error may overtake the first item: it concerns whoever waits, at once.
+                    Err::<(), _>(ctx.open_stream()?.items::<u32>().find_map(Result::err).unwrap())
+                });
+                let error = violated(result);
+                assert_eq!((error.culprit, text_of(&error).as_str()), (Role::Child, "two"));
+                let by = Some(pair.client.identity().uid.clone());
+                assert_eq!(told.hear(), Err(Error::Cancelled { by }));
+            }
         },
     );
 }
@@ -343,7 +365,7 @@ fn a_mistyped_item_of_the_parent_fails_the_task_and_names_the_culprit() {
 #[test]
 fn a_mistyped_item_is_skipped_and_counted() {
     with_server(
-        |server| server.context(PATH, |ctx: ChildContext, _: NoArgs| mixes(&ctx)),
+        |server| server.context(PATH, |ctx: ChildContext, _: NoArgs| mixes(&ctx, || {})),
         |pair| {
             let endpoint = on(numbers(TypePolicy::Skip));
             let before = pair.portal.counters().mistyped;
@@ -366,7 +388,7 @@ fn a_mistyped_item_is_skipped_and_counted() {
 #[test]
 fn a_mistyped_item_is_handed_over_and_the_dialog_goes_on() {
     with_server(
-        |server| server.context(PATH, |ctx: ChildContext, _: NoArgs| mixes(&ctx)),
+        |server| server.context(PATH, |ctx: ChildContext, _: NoArgs| mixes(&ctx, || {})),
         |pair| {
             let endpoint = on(numbers(TypePolicy::HandOver));
             for is_iterated in [false, true] {
@@ -472,7 +494,7 @@ fn the_application_is_told_of_each_mistyped_value() {
             panic!("of no interest");
         });
         (
-            Actor::builder("server").context(PATH, |ctx: ChildContext, _: NoArgs| mixes(&ctx)),
+            Actor::builder("server").context(PATH, |ctx: ChildContext, _: NoArgs| mixes(&ctx, || {})),
             Actor::builder(profile),
         )
     };
@@ -616,20 +638,15 @@ fn a_narrowing_holds_while_its_guard_lives() {
 /// What a narrowing forbids may cancel, too: nobody but the receiver is at work then.
 #[test]
 fn a_narrowing_cancels_as_the_terms_say() {
-    let told = Wire::new();
+    let (sent, told) = (Wire::new(), Wire::new());
     with_server(
-        |server| {
-            let told = Arc::clone(&told);
-            server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
-                let result = mixes(&ctx);
-                told.tell(result.clone());
-                result
-            })
-        },
+        |server| server.context(PATH, telling(&sent, &told)).function(PING, ping),
         |pair| {
             let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
             let stream = ctx.open_stream().unwrap();
             let _narrowed = ctx.narrow(yields("int")).unwrap();
+            sent.hear();
+            settle(pair);
             assert_eq!(stream.receive(), Ok(Some(1)));
             assert_eq!(text_of(&violated(stream.receive::<u32>())), "two");
             assert!(matches!(told.hear(), Err(Error::Cancelled { .. })));
@@ -656,31 +673,23 @@ fn no_spec_stands_between_a_cancel_and_its_end() {
     );
 }
 
-/// Waits until everything that the server has sent so far has arrived: frames are in order.
-fn settle(pair: &super::rig::Pair) {
-    pair.portal.call::<_, ()>(("app", "ping"), &NoArgs {}).unwrap();
-}
-
 #[test]
 fn receiving_without_waiting_tells_nothing_yet_from_the_end() {
     let (go, done) = (Wire::new(), Wire::new());
     with_server(
         |server| {
             let (go, done) = (Arc::clone(&go), Arc::clone(&done));
-            server.function(("app", "ping"), |_: NoArgs| Ok::<(), Error>(())).context(
-                PATH,
-                move |ctx: ChildContext, _: NoArgs| {
-                    ctx.started(&())?;
-                    let stream = ctx.open_stream()?;
-                    go.hear();
-                    stream.send(&1)?;
-                    done.tell(());
-                    go.hear();
-                    drop(stream);
-                    done.tell(());
-                    Ok::<(), Error>(())
-                },
-            )
+            server.function(PING, ping).context(PATH, move |ctx: ChildContext, _: NoArgs| {
+                ctx.started(&())?;
+                let stream = ctx.open_stream()?;
+                go.hear();
+                stream.send(&1)?;
+                done.tell(());
+                go.hear();
+                drop(stream);
+                done.tell(());
+                Ok::<(), Error>(())
+            })
         },
         |pair| {
             let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
