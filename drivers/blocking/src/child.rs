@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scipp_common::{Error, Handle, convert, dialog_methods};
-use scipp_proto::ToPayload;
+use scipp_common::{Error, Handle, StreamCounters, convert, dialog_methods};
 use scipp_proto::wire::MsgKind;
+use scipp_proto::{OverrunPolicy, ToPayload};
 
 use crate::dialog::Dialog;
 use crate::link::Urgency;
@@ -66,6 +66,22 @@ impl ChildContext {
     /// The dialog has ended.
     pub fn cancel(&self) -> Result<(), Error> {
         self.dialog.cancel()
+    }
+
+    /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
+    /// as [`started`](Self::started) was called, also before this end of the stream is opened; until then the inbox is that of the
+    /// configuration.
+    ///
+    /// # Errors
+    ///
+    /// The dialog is gone.
+    pub fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        self.dialog.set_inbox(window, policy)
+    }
+
+    /// How this end stands with the peer's items.
+    pub fn counters(&self) -> StreamCounters {
+        self.dialog.counters()
     }
 
     /// The connection this task was requested on: its peer, and dialogs of our own with it.

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use scipp_common::{Ending, Error, convert, dialog_methods, ended};
-use scipp_proto::{FromPayload, Received};
+use scipp_common::{End, Ending, Error, StreamCounters, convert, dialog_methods, ended, left};
+use scipp_proto::{FromPayload, Outcome, OverrunPolicy, Received};
 
 use crate::dialog::Dialog;
 use crate::stream::MsgStream;
@@ -59,18 +59,36 @@ impl Context {
 
     /// What is left of the dialog, message by message: items, the end of the stream, the result. Each comes with
     /// its kind, as it is; it ends after the result or the first error. For going on to the end after
-    /// [`cancel`](Self::cancel), or where no stream was opened.
+    /// [`cancel`](Self::cancel), or where no stream was opened: what comes here does not come to readers of a
+    /// stream.
     pub fn drain(&self) -> impl Iterator<Item = Result<Received, Error>> {
         let (mut is_past_stop, mut is_over) = (false, false);
         std::iter::from_fn(move || {
             if is_over {
                 return None;
             }
-            let next = self.dialog.receive(is_past_stop);
+            let receive = |end: End, conn: &mut _| end.receive(conn, is_past_stop);
+            let next = self.dialog.take(&self.dialog.patience, receive);
             is_past_stop |= matches!(next, Ok(Received::Stopped));
             is_over = matches!(next, Err(_) | Ok(Received::Returned(_)));
             Some(next)
         })
+    }
+
+    /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
+    /// as the first value has come, also before this end of the stream is opened; until then the inbox is that of
+    /// [`Portal::with_inbox`](crate::Portal::with_inbox) or of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// The dialog is gone.
+    pub fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        self.dialog.set_inbox(window, policy)
+    }
+
+    /// How this end stands with the peer's items.
+    pub fn counters(&self) -> StreamCounters {
+        self.dialog.counters()
     }
 
     /// Limits how long each blocking call on this dialog may take.
@@ -78,30 +96,34 @@ impl Context {
         self.dialog.patience.set(timeout);
     }
 
-    /// Runs `body` and does not return before the remote task has ended.
-    pub(crate) fn supervise<T, E: From<Error>>(
-        &self,
-        body: impl FnOnce(&Self) -> Result<T, E>,
-    ) -> Result<(T, Ending), E> {
-        let run = || Ok((body(self)?, self.wait()?));
-        match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(Ok(ended)) => Ok(ended),
-            Ok(Err(error)) => {
-                self.put_down();
-                Err(error)
-            }
-            Err(panic) => {
-                self.put_down();
-                resume_unwind(panic)
-            }
-        }
+    /// How the remote task ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.dialog.look(|dialog| dialog.outcome().cloned()).flatten()
     }
 
-    /// Ends the remote task; how it ends is of no more interest, but it must have ended: no timeout of
-    /// the caller's lets it run on alone.
-    fn put_down(&self) {
-        let _ended_already = self.cancel();
-        let _of_no_interest = self.dialog.final_outcome();
+    /// Runs `body` and does not return before the remote task has ended, as
+    /// [`Portal::open_context`](crate::Portal::open_context) does; an error of `body` leaves the
+    /// [`outcome`](Self::outcome) to be read here.
+    ///
+    /// # Errors
+    ///
+    /// Of `body`, or why the context did not end well.
+    pub fn supervise<T, E: From<Error>>(
+        &self,
+        body: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(T, Ending), E> {
+        let run = || {
+            let value = body()?;
+            self.dialog.outcome()?;
+            Ok(value)
+        };
+        let ran = catch_unwind(AssertUnwindSafe(run));
+        if !matches!(ran, Ok(Ok(_))) {
+            let _ended_already = self.cancel();
+        }
+        // No timeout of the caller's lets the task run on alone.
+        let outcome = self.dialog.final_outcome();
+        left(ran.unwrap_or_else(|panic| resume_unwind(panic)), outcome)
     }
 }
 
@@ -145,7 +167,7 @@ impl<T: FromPayload> Iterator for Items<T> {
         if self.over {
             return None;
         }
-        let next = self.dialog.take().and_then(|item| match item {
+        let next = self.dialog.take(&self.dialog.patience, End::take).and_then(|item| match item {
             Some(item) => Ok(Some(convert::value(item)?)),
             None => Ok(None),
         });

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use scipp_common::{End, Error, Handle, Opening, now};
+use scipp_common::{End, Error, Handle, Inbox, Opening, StreamCounters, now};
 use scipp_proto::wire::MsgKind;
-use scipp_proto::{Connection, DialogRef, Instant, Outcome, Payload, Received};
+use scipp_proto::{Connection, DialogRef, Instant, Outcome, OverrunPolicy, Payload};
 
 use crate::link::{Link, Unmet, Urgency};
 use crate::state::{Seat, State};
@@ -51,10 +51,11 @@ impl Dialog {
     pub(crate) fn open(
         link: &Arc<Link>,
         opening: &Opening,
+        inbox: Option<Inbox>,
         timeout: Option<Duration>,
     ) -> Result<Self, Error> {
         // It is written when the caller waits for the answer, which is now.
-        let dialog = Self::new(link, link.act(Urgency::Soon, |conn| End::open(conn, opening))?);
+        let dialog = Self::new(link, link.act(Urgency::Soon, |conn| End::open(conn, opening, inbox))?);
         dialog.patience.set(timeout);
         Ok(dialog)
     }
@@ -74,6 +75,11 @@ impl Dialog {
         self.link.lock().conn.dialog(self.end.id).map(look)
     }
 
+    /// Looks at the core.
+    pub(crate) fn inspect<T>(&self, look: impl FnOnce(End, &Connection) -> T) -> T {
+        look(self.end, &self.link.lock().conn)
+    }
+
     /// A verb that others who wait on this dialog have to know of.
     pub(crate) fn disturb<T>(&self, verb: impl FnOnce(End, &mut Connection) -> T) -> T {
         self.link.disturb(&self.seat, |conn| verb(self.end, conn))
@@ -91,7 +97,7 @@ impl Dialog {
 
     /// Child: whether the task shall end.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.end.check(&self.link.lock().conn)
+        self.inspect(End::check)
     }
 
     /// Blocks until `ready` says something, until `deadline` at most.
@@ -110,15 +116,23 @@ impl Dialog {
         })
     }
 
-    /// The next item of the stream.
-    pub(crate) fn take(&self) -> Result<Option<Payload>, Error> {
-        self.wait(self.patience.deadline(), Urgency::Soon, |end, state| end.take(&mut state.conn))
+    /// Sets the inbox.
+    pub(crate) fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        Ok(self.act(|end, conn| conn.set_inbox(end.id, window, policy))?)
     }
 
-    /// Whatever comes next, with its kind.
-    pub(crate) fn receive(&self, is_past_stop: bool) -> Result<Received, Error> {
-        let ready = |end: End, state: &mut State| end.receive(&mut state.conn, is_past_stop);
-        self.wait(self.patience.deadline(), Urgency::Soon, ready)
+    /// How it stands with the peer's items.
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.look(|dialog| dialog.into()).unwrap_or_default()
+    }
+
+    /// What is next, which `take` takes.
+    pub(crate) fn take<T>(
+        &self,
+        patience: &Patience,
+        mut take: impl FnMut(End, &mut Connection) -> Poll<Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.wait(patience.deadline(), Urgency::Soon, |end, state| take(end, &mut state.conn))
     }
 
     /// Sends an item of the stream, as soon as there is room for it.

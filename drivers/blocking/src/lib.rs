@@ -83,6 +83,7 @@ mod pump;
 mod socket;
 mod state;
 mod stream;
+mod subscription;
 
 #[doc = include_str!("../GUIDE.md")]
 pub mod guide {}
@@ -95,10 +96,11 @@ pub use portal::Portal;
 pub use scipp_common::convert::NoArgs;
 pub use scipp_common::{
     Address, ConnectError, ConversionError, Direction, Ending, Endpoint, Error, MistypedValue, Narrowed,
-    Profile, RemoteFailure, Tap, TappedFrame, TaskError,
+    Profile, RemoteFailure, StreamCounters, Tap, TappedFrame, TaskError,
 };
 pub use scipp_proto as proto;
 pub use stream::MsgStream;
+pub use subscription::Subscription;
 
 /// The example of the README, kept working.
 #[cfg(doctest)]

@@ -112,7 +112,7 @@ impl<L, D, H, T> Shared<L, D, H, T> {
         (conn, serial, tap)
     }
 
-    /// The right to keep one more connection that was accepted.
+    /// The right to keep one more connection that was accepted.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ impl<L, D, H: Handle, T> Shared<L, D, Arc<H>, T> {
     pub fn answer(&self, dialog: &Arc<H>, request: &Request) -> Option<(T, Ticket)> {
         match self.prepare(dialog, request) {
             Ok((served, task, ticket)) => {
-                if dialog.act(|end, conn| end.accept(conn, served)) {
+                if dialog.act(|end, conn| served.accept(end, conn)) {
                     return Some((task, ticket));
                 }
                 // With the arguments, which are the application's.
@@ -172,7 +172,7 @@ impl<L, D, H: Handle, T> Shared<L, D, Arc<H>, T> {
         None
     }
 
-    /// The peer asks for the end of the whole actor by `request`.
+    /// The peer asks for the end of the whole actor by `request`.
     pub fn cancel_for(&self, request: &H)
     where
         L: Link,
@@ -183,6 +183,7 @@ impl<L, D, H: Handle, T> Shared<L, D, Arc<H>, T> {
         self.shut_doors();
     }
 
+    /// The task, if it may run.
     fn prepare(&self, dialog: &Arc<H>, request: &Request) -> Result<Prepared<'_, Arc<H>, T>, Refusal<'_>> {
         let unable = |why| Box::new(Report::new("RuntimeError", why));
         if self.is_cancelled() {

@@ -7,15 +7,17 @@ use std::task::Poll;
 use scipp_proto::phase::Role;
 use scipp_proto::wire::MsgKind;
 use scipp_proto::{
-    Canceller, Connection, DialogId, Kind, Misuse, Outcome, Payload, Received, Report, Request, SendError,
-    Take, Terms,
+    Canceller, Connection, DialogId, DialogRef, Kind, Misuse, Outcome, OverrunPolicy, Payload, Received,
+    Report, Request, SendError, Take, Terms,
 };
 
 use crate::clock::now;
 use crate::endpoint::Opening;
 use crate::error::{Error, TaskError};
 use crate::guard::Conclusion;
-use crate::handler::Served;
+
+/// How many unread items a dialog may have, and what happens to one more.
+pub type Inbox = (usize, OverrunPolicy);
 
 /// One end of one dialog. All methods look at the core or give it a verb, and none of them waits:
 /// `Pending` means "ask again when something happened to the dialog".
@@ -32,13 +34,14 @@ impl End {
     /// The next item of the stream; `None` when the stream has ended.
     pub fn take(self, conn: &mut Connection) -> Poll<Result<Option<Payload>, Error>> {
         let told = self.told_to_end(conn);
-        Poll::Ready(match (conn.take(self.id), told) {
+        Poll::Ready(match (conn.take_checked(self.id), told) {
             // What came before the connection was lost is received before the news of it.
-            (Ok(Take::Item(item)), _) => self.or_mistyped(conn, MsgKind::Yield, item).map(Some),
+            (Ok((_, Some(error))), _) => Err(Error::Mistyped(error)),
+            (Ok((Take::Item(item), None)), _) => Ok(Some(item)),
             (_, Some(error)) => Err(error),
-            (Ok(Take::Pending), None) => return Poll::Pending,
-            (Ok(Take::End), None) => Ok(None),
-            (Ok(Take::Failed), None) => Err(self.why(conn)),
+            (Ok((Take::Pending, None)), None) => return Poll::Pending,
+            (Ok((Take::End, None)), None) => Ok(None),
+            (Ok((Take::Failed, None)), None) => Err(self.why(conn)),
             (Err(misuse), None) => Err(misuse.into()),
         })
     }
@@ -73,11 +76,19 @@ impl End {
             Err(SendError::Full) => return Poll::Pending,
             Err(SendError::Failed) => Err(self.why(conn)),
             Err(SendError::Misuse(misuse)) => Err(misuse.into()),
-            Err(_) => Err(match conn.dialog(self.id).and_then(|dialog| dialog.outcome()) {
-                None | Some(Outcome::Returned(_)) => Error::StreamEnded,
-                Some(_) => self.why(conn),
-            }),
+            Err(_) => Err(self.why_no_stream(conn)),
         })
+    }
+
+    /// Whether there is something to receive, now or later.
+    ///
+    /// # Errors
+    ///
+    /// The stream has ended and all was received, or why the dialog is of no more use.
+    pub fn check_receiving(self, conn: &Connection) -> Result<(), Error> {
+        self.check(conn)?;
+        let is_spent = conn.dialog(self.id).is_none_or(|dialog| dialog.is_spent());
+        if is_spent { Err(self.why_no_stream(conn)) } else { Ok(()) }
     }
 
     /// Asks the task to end: the parent the other end's, the child its own.
@@ -107,6 +118,14 @@ impl End {
         }
     }
 
+    /// Why there is no stream any more.
+    fn why_no_stream(self, conn: &Connection) -> Error {
+        match conn.dialog(self.id).map(|dialog| (dialog.error(), dialog.outcome())) {
+            Some((None, None | Some(Outcome::Returned(_)))) => Error::StreamEnded,
+            _ => self.why(conn),
+        }
+    }
+
     /// Why a dialog is of no more use.
     fn why(self, conn: &Connection) -> Error {
         let Some(dialog) = conn.dialog(self.id) else { return Misuse::UnknownDialog.into() };
@@ -129,17 +148,20 @@ impl End {
         self.role == Role::Parent
     }
 
-    /// Opens a dialog.
+    /// Opens a dialog, with an inbox that is not the configuration's if one is given.
     ///
     /// # Errors
     ///
     /// Nothing was sent.
-    pub fn open(conn: &mut Connection, opening: &Opening) -> Result<Self, Error> {
+    pub fn open(conn: &mut Connection, opening: &Opening, inbox: Option<Inbox>) -> Result<Self, Error> {
         let id = match &opening.terms {
             Some(terms) => conn.open_limited(now(), &opening.call, terms)?,
             None => conn.open(now(), &opening.call)?,
         };
         conn.set_caller(id, opening.caller);
+        if let Some((window, policy)) = inbox {
+            conn.set_inbox(id, window, policy)?;
+        }
         Ok(Self { id, role: Role::Parent })
     }
 
@@ -148,8 +170,7 @@ impl End {
         if let Some(first) = conn.take_first(self.id) {
             return Poll::Ready(self.or_mistyped(conn, MsgKind::Started, first));
         }
-        let none_to_come =
-            |dialog: scipp_proto::DialogRef<'_>| dialog.error().is_some() || dialog.outcome().is_some();
+        let none_to_come = |dialog: DialogRef<'_>| dialog.error().is_some() || dialog.outcome().is_some();
         if conn.dialog(self.id).is_none_or(none_to_come) {
             return Poll::Ready(Err(self.why(conn)));
         }
@@ -197,12 +218,9 @@ impl End {
         self.told_to_end(conn).map_or(Ok(()), Err)
     }
 
-    /// Lets the task run, unless it was cancelled already. Its arguments conform to its terms.
-    pub(crate) fn accept<H, T>(self, conn: &mut Connection, served: &Served<H, T>) -> bool {
-        let limited = served.terms.as_ref().map_or(Ok(()), |terms| conn.limit(self.id, terms));
-        let accepted = limited.and_then(|()| conn.accept(self.id, served.handler.kind)).is_ok();
-        conn.set_caller(self.id, served.caller);
-        accepted
+    /// Lets the task run, unless it was cancelled already.
+    pub fn accept(self, conn: &mut Connection, kind: Kind) -> bool {
+        conn.accept(self.id, kind).is_ok()
     }
 
     /// Does not let it run: its arguments do not conform to these terms. (P-23)
@@ -242,6 +260,10 @@ impl End {
                 finished => finished,
             },
             Err(TaskError::Call(error)) if self.is_its_end(conn, &error) => conn.unwound(self.id),
+            // Nobody wants more of a generator: it ends in order. (D-9)
+            Err(TaskError::Call(Error::StreamEnded)) if self.is_left(conn) => {
+                conn.finish(self.id, Payload::NIL)
+            }
             Err(TaskError::Call(Error::Remote(error))) => conn.relay(self.id, &error),
             Err(error) => conn.fail(self.id, error.into_report()),
         };
@@ -262,7 +284,7 @@ impl End {
         let _lost = conn.unwound(self.id);
     }
 
-    /// In whose name a request to cancel this actor is carried out.
+    /// In whose name a request to cancel this actor is carried out.
     pub(crate) fn requester(conn: &Connection) -> Canceller {
         conn.peer().map_or(Canceller::Us, |peer| Canceller::Actor(peer.uid.clone()))
     }
@@ -271,6 +293,12 @@ impl End {
     pub(crate) fn acknowledge(self, conn: &mut Connection) {
         // The connection may have gone meanwhile, and the request with it.
         let _gone = conn.acknowledge(self.id);
+    }
+
+    /// Whether this is a generator whose parent has stopped it.
+    fn is_left(self, conn: &Connection) -> bool {
+        let is_left = |dialog: DialogRef<'_>| dialog.kind() == Kind::Generator && dialog.is_stopped_by_peer();
+        conn.dialog(self.id).is_some_and(is_left)
     }
 
     /// Whether `error` is how this very dialog's calls report that the task was told to end.

@@ -50,6 +50,10 @@ pub enum Error {
     /// Nothing has arrived yet. Only of calls that do not wait.
     #[error("nothing has arrived yet")]
     Empty,
+    /// This subscriber was slower than the others by more than the window, and so many items are lost to it.
+    /// It goes on at the oldest item that is kept.
+    #[error("{0} items were lost to a slow subscriber")]
+    Lagged(u64),
     /// The time that this handle was given for one call ran out. The dialog goes on.
     #[error("timed out")]
     TimedOut,
@@ -67,6 +71,13 @@ impl Error {
     }
 }
 
+/// As an error of no known line.
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::failed(&failure, None)
+    }
+}
+
 /// What would be waited for, if it is there.
 ///
 /// # Errors
@@ -81,8 +92,9 @@ pub fn at_once<T>(ready: Poll<Result<T, Error>>) -> Result<T, Error> {
 
 /// A failure of the application over there: what arrived, and the line of ours that it concerns.
 ///
-/// In the alternate form (`{:#}`) it is printed as a report of several lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// In the alternate form (`{:#}`) it is printed as a report of several lines. Two are equal if the same
+/// arrived, whatever line it concerns.
+#[derive(Debug, Clone)]
 pub struct RemoteFailure {
     error: Arc<RemoteError>,
     caller: Option<&'static Location<'static>>,
@@ -99,6 +111,14 @@ impl RemoteFailure {
         Arc::ptr_eq(&self.error, &other.error)
     }
 }
+
+impl PartialEq for RemoteFailure {
+    fn eq(&self, other: &Self) -> bool {
+        self.error == other.error
+    }
+}
+
+impl Eq for RemoteFailure {}
 
 impl Deref for RemoteFailure {
     type Target = RemoteError;

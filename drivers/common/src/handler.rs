@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use scipp_proto::{Kind, Kwargs, Report, RuntimeEndpoint, Target, Terms, ToPayload};
+use scipp_proto::{Connection, Kind, Kwargs, Report, RuntimeEndpoint, Target, Terms, ToPayload};
 
 use crate::convert;
+use crate::end::End;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, TaskError};
 use crate::guard::{Conclusion, guarded};
@@ -39,6 +40,7 @@ impl<H, T> Handler<H, T> {
     }
 }
 
+/// Arguments as the endpoint wants them. (D-34)
 fn arguments<A: DeserializeOwned>(kwargs: &Kwargs) -> Result<A, Box<Report>> {
     convert::arguments(kwargs).map_err(|error| report("TypeError", format!("arguments: {error}")))
 }
@@ -51,7 +53,7 @@ fn report(type_name: &str, text: String) -> Box<Report> {
 ///
 /// # Errors
 ///
-/// Of the body, or the value cannot be sent.
+/// Of the body, or the value cannot be sent: a type error, as for a value that its spec forbids. (D-27)
 pub fn conclusion<R: ToPayload, E: Into<TaskError>>(result: Result<R, E>) -> Conclusion {
     let value = result.map_err(Into::into)?;
     convert::payload(&value).map_err(|error| TaskError::Call(Error::Conversion(error)))
@@ -63,6 +65,16 @@ pub(crate) struct Served<H, T> {
     pub(crate) handler: Handler<H, T>,
     pub(crate) terms: Option<Arc<Terms>>,
     pub(crate) caller: &'static Location<'static>,
+}
+
+impl<H, T> Served<H, T> {
+    /// Lets the task run, unless it was cancelled already. Its arguments conform to the terms.
+    pub(crate) fn accept(&self, end: End, conn: &mut Connection) -> bool {
+        let is_limited = self.terms.as_ref().is_none_or(|terms| conn.limit(end.id, terms).is_ok());
+        let is_accepted = is_limited && end.accept(conn, self.handler.kind);
+        conn.set_caller(end.id, self.caller);
+        is_accepted
+    }
 }
 
 /// Everything an actor does for its peers.
@@ -83,7 +95,7 @@ impl<H, T> Endpoints<H, T> {
         };
     }
 
-    /// What serves `target`.
+    /// What serves `target`. (D-34, R-13)
     pub(crate) fn find(&self, target: &Target) -> Result<&Served<H, T>, Box<Report>> {
         match target {
             Target::Function { ns, func } => {

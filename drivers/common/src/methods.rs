@@ -21,16 +21,6 @@ macro_rules! dialog_methods {
                 self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
             }
 
-            /// Items that were dropped, because nobody received them or for their type.
-            pub fn dropped(&self) -> u64 {
-                self.dialog.look(|dialog| dialog.dropped()).unwrap_or_default()
-            }
-
-            /// Values received that did not conform to the terms.
-            pub fn mistyped(&self) -> u64 {
-                self.dialog.look(|dialog| dialog.mistyped()).unwrap_or_default()
-            }
-
             /// The terms of this end.
             pub fn terms(&self) -> Option<::scipp_proto::Terms> {
                 self.dialog.look(|dialog| dialog.terms().cloned()).flatten()

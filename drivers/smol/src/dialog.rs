@@ -5,9 +5,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use scipp_common::{End, Error, Handle, Opening, at_once, now};
+use scipp_common::{End, Error, Handle, Inbox, Opening, StreamCounters, now};
 use scipp_proto::wire::MsgKind;
-use scipp_proto::{Connection, DialogRef, Outcome, Payload, Received};
+use scipp_proto::{Connection, DialogRef, Outcome, OverrunPolicy, Payload};
 
 use crate::link::{Link, State};
 use crate::wait::{Place, Spot};
@@ -20,8 +20,8 @@ pub(crate) struct Dialog {
 
 impl Dialog {
     /// Opens a dialog.
-    pub(crate) fn open(link: &Arc<Link>, opening: &Opening) -> Result<Self, Error> {
-        Ok(Self::new(link, link.act(|conn| End::open(conn, opening))?))
+    pub(crate) fn open(link: &Arc<Link>, opening: &Opening, inbox: Option<Inbox>) -> Result<Self, Error> {
+        Ok(Self::new(link, link.act(|conn| End::open(conn, opening, inbox))?))
     }
 
     /// Takes charge of a dialog.
@@ -35,6 +35,11 @@ impl Dialog {
     /// Looks at the dialog.
     pub(crate) fn look<T>(&self, look: impl FnOnce(DialogRef<'_>) -> T) -> Option<T> {
         self.link.with(|state| state.conn.dialog(self.end.id).map(look))
+    }
+
+    /// Looks at the core.
+    pub(crate) fn inspect<T>(&self, look: impl FnOnce(End, &Connection) -> T) -> T {
+        self.link.with(|state| look(self.end, &state.conn))
     }
 
     /// A verb that others who wait on this dialog have to know of.
@@ -54,7 +59,7 @@ impl Dialog {
 
     /// Child: whether the task shall end.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.link.with(|state| self.end.check(&state.conn))
+        self.inspect(End::check)
     }
 
     /// Sends an item of the stream, as soon as there is room for it.
@@ -62,19 +67,24 @@ impl Dialog {
         self.link.wait(self.spot(), |state| state.send(self.end, item)).await
     }
 
-    /// The next item of the stream.
-    pub(crate) async fn take(&self) -> Result<Option<Payload>, Error> {
-        self.link.wait(self.spot(), |state| state.take(self.end)).await
+    /// Sets the inbox.
+    pub(crate) fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        Ok(self.act(|end, conn| conn.set_inbox(end.id, window, policy))?)
     }
 
-    /// The next item of the stream, if it is there.
-    pub(crate) fn take_now(&self) -> Result<Option<Payload>, Error> {
-        at_once(self.link.with(|state| state.take(self.end)))
+    /// How it stands with the peer's items.
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.look(|dialog| dialog.into()).unwrap_or_default()
     }
 
-    /// Whatever comes next, with its kind.
-    pub(crate) async fn receive(&self, is_past_stop: bool) -> Result<Received, Error> {
-        self.link.wait(self.spot(), |state| state.receive(self.end, is_past_stop)).await
+    /// What is next, which `take` takes.
+    pub(crate) async fn take<T>(&self, mut take: impl FnMut(End, &mut Connection) -> Poll<T>) -> T {
+        self.link.wait(self.spot(), |state| state.take(self.end, &mut take)).await
+    }
+
+    /// The same, without waiting.
+    pub(crate) fn take_now<T>(&self, take: impl FnOnce(End, &mut Connection) -> Poll<T>) -> Poll<T> {
+        self.link.with(|state| state.take(self.end, take))
     }
 
     /// Waits until everything that is queued now is written.
@@ -111,18 +121,13 @@ pub(crate) struct Seat<L: Deref<Target = Link>> {
 }
 
 impl<L: Deref<Target = Link>> Seat<L> {
-    pub(crate) fn poll_take(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Payload>, Error>> {
-        let end = self.end;
-        self.place.poll(cx, |state| state.take(end))
-    }
-
-    pub(crate) fn poll_receive(
+    pub(crate) fn poll_take<T>(
         &mut self,
         cx: &Context<'_>,
-        is_past_stop: bool,
-    ) -> Poll<Result<Received, Error>> {
+        take: impl FnOnce(End, &mut Connection) -> Poll<T>,
+    ) -> Poll<T> {
         let end = self.end;
-        self.place.poll(cx, |state| state.receive(end, is_past_stop))
+        self.place.poll(cx, |state| state.take(end, take))
     }
 
     pub(crate) fn poll_send(&mut self, cx: &Context<'_>, item: &Payload) -> Poll<Result<(), Error>> {
@@ -144,18 +149,10 @@ impl<L: Deref<Target = Link>> Seat<L> {
 }
 
 impl State {
-    fn take(&mut self, end: End) -> Poll<Result<Option<Payload>, Error>> {
-        self.taking(|conn| end.take(conn))
-    }
-
-    fn receive(&mut self, end: End, is_past_stop: bool) -> Poll<Result<Received, Error>> {
-        self.taking(|conn| end.receive(conn, is_past_stop))
-    }
-
-    fn taking<T>(&mut self, take: impl FnOnce(&mut Connection) -> T) -> T {
+    fn take<T>(&mut self, end: End, take: impl FnOnce(End, &mut Connection) -> T) -> T {
         let look = |conn: &Connection| (conn.wants_input(), conn.counters().mistyped);
         let before = look(&self.conn);
-        let taken = take(&mut self.conn);
+        let taken = take(end, &mut self.conn);
         // There may be room again for what the socket holds, or something to say of what was passed over.
         if look(&self.conn) != before {
             self.nudge();

@@ -96,6 +96,7 @@ mod listener;
 mod portal;
 mod socket;
 mod stream;
+mod subscription;
 mod task;
 mod wait;
 
@@ -111,8 +112,9 @@ pub use portal::Portal;
 pub use scipp_common::convert::NoArgs;
 pub use scipp_common::{
     Address, ConnectError, ConversionError, Direction, Ending, Endpoint, Error, MistypedValue, Narrowed,
-    Profile, RemoteFailure, Tap, TappedFrame, TaskError,
+    Profile, RemoteFailure, StreamCounters, Tap, TappedFrame, TaskError,
 };
 pub use scipp_proto as proto;
 pub use socket::Socket;
 pub use stream::{Incoming, MsgStream, Outgoing};
+pub use subscription::Subscription;

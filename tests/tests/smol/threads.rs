@@ -6,7 +6,7 @@ use std::io;
 use std::net::ToSocketAddrs;
 use std::panic::Location;
 use std::path::Path as FilePath;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -19,7 +19,7 @@ use proto::wire::MsgKind;
 use proto::{FromPayload, Received, Terms, ToPayload};
 pub(crate) use scipp_smol::{
     Address, ConnectError, Direction, Ending, Endpoint, Error, MistypedValue, NoArgs, Profile, RemoteFailure,
-    TappedFrame, TaskError, proto,
+    StreamCounters, TappedFrame, TaskError, proto,
 };
 use scipp_smol::{Driver, Narrowed, Socket};
 
@@ -168,6 +168,18 @@ impl Listener {
 pub(crate) struct Portal(scipp_smol::Portal);
 
 impl Portal {
+    pub(crate) fn with_inbox(&self, window: usize, policy: proto::OverrunPolicy) -> Self {
+        Self(self.0.with_inbox(window, policy))
+    }
+
+    pub(crate) fn counters(&self) -> proto::Counters {
+        self.0.counters()
+    }
+
+    pub(crate) fn peer_addr(&self) -> Option<Address> {
+        self.0.peer_addr()
+    }
+
     pub(crate) fn peer(&self) -> Option<proto::Identity> {
         self.0.peer()
     }
@@ -257,10 +269,6 @@ impl Portal {
     pub(crate) fn closed(&self) -> proto::CloseReason {
         block_on(self.0.closed())
     }
-
-    pub(crate) fn counters(&self) -> proto::Counters {
-        self.0.counters()
-    }
 }
 
 #[derive(Debug)]
@@ -289,12 +297,19 @@ impl Context<'_> {
         block_on(self.get().wait())
     }
 
-    pub(crate) fn dropped(&self) -> u64 {
-        self.get().dropped()
+    pub(crate) fn outcome(&self) -> Option<proto::Outcome> {
+        self.get().outcome()
     }
 
-    pub(crate) fn mistyped(&self) -> u64 {
-        self.get().mistyped()
+    pub(crate) fn supervise<T, E: From<Error>>(
+        &self,
+        body: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(T, Ending), E> {
+        block_on(self.get().supervise(async { body() }))
+    }
+
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.get().counters()
     }
 
     pub(crate) fn cid(&self) -> Option<String> {
@@ -324,6 +339,14 @@ impl ChildContext {
 
     pub(crate) fn open_stream(&self) -> Result<MsgStream<'_>, Error> {
         self.0.open_stream().map(MsgStream)
+    }
+
+    pub(crate) fn set_inbox(&self, window: usize, policy: proto::OverrunPolicy) -> Result<(), Error> {
+        self.0.set_inbox(window, policy)
+    }
+
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.0.counters()
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -375,6 +398,7 @@ impl Yielder {
     }
 }
 
+#[derive(Debug)]
 pub(crate) struct MsgStream<'ctx>(scipp_smol::MsgStream<'ctx>);
 
 impl MsgStream<'_> {
@@ -406,8 +430,67 @@ impl MsgStream<'_> {
         self.0.stop()
     }
 
+    pub(crate) fn set_inbox(&self, window: usize, policy: proto::OverrunPolicy) -> Result<(), Error> {
+        self.0.set_inbox(window, policy)
+    }
+
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.0.counters()
+    }
+
     pub(crate) fn items<T: FromPayload>(&self) -> impl Iterator<Item = Result<T, Error>> {
         let mut items = self.0.items();
         std::iter::from_fn(move || block_on(items.next()))
+    }
+
+    pub(crate) fn subscribe(&self) -> Result<Subscription<'_>, Error> {
+        self.0.subscribe().map(Subscription::new)
+    }
+
+    pub(crate) fn subscribe_within(&self, window: usize) -> Result<Subscription<'_>, Error> {
+        self.0.subscribe_within(window).map(Subscription::new)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Subscription<'a> {
+    inner: scipp_smol::Subscription<'a>,
+    timeout: Mutex<Option<Duration>>,
+}
+
+impl<'a> Subscription<'a> {
+    const fn new(inner: scipp_smol::Subscription<'a>) -> Self {
+        Self { inner, timeout: Mutex::new(None) }
+    }
+
+    pub(crate) fn quiet(self) -> Self {
+        Self::new(self.inner.quiet())
+    }
+
+    /// A limit of time is a race; a future that loses is dropped.
+    pub(crate) fn set_timeout(&self, timeout: Option<Duration>) {
+        *self.timeout.lock().unwrap() = timeout;
+    }
+
+    pub(crate) fn receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
+        let timer = self.timeout.lock().unwrap().map_or_else(smol::Timer::never, smol::Timer::after);
+        let timed_out = async {
+            timer.await;
+            Err(Error::TimedOut)
+        };
+        block_on(smol::future::or(self.inner.receive(), timed_out))
+    }
+
+    pub(crate) fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        block_on(self.inner.send(item))
+    }
+
+    pub(crate) fn items<T: FromPayload>(&self) -> impl Iterator<Item = Result<T, Error>> {
+        let mut items = self.inner.items();
+        std::iter::from_fn(move || block_on(items.next()))
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.inner.lost()
     }
 }

@@ -374,7 +374,7 @@ fn a_mistyped_item_is_skipped_and_counted() {
                 .open_context(&endpoint, &NoArgs {}, |ctx, (): ()| {
                     let stream = ctx.open_stream()?;
                     let items = [stream.receive()?, stream.receive()?];
-                    assert_eq!((ctx.mistyped(), ctx.dropped()), (1, 1));
+                    assert_eq!((ctx.counters().mistyped, ctx.counters().dropped), (1, 1));
                     Ok::<[Option<u32>; 2], Error>(items)
                 })
                 .unwrap();
@@ -404,7 +404,7 @@ fn a_mistyped_item_is_handed_over_and_the_dialog_goes_on() {
                         let [Ok(1), bad, Ok(3)] = <[_; 3]>::try_from(items).unwrap() else { panic!() };
                         let bad = handed_over(bad);
                         assert_eq!((bad.kind, text_of(&bad).as_str()), (MsgKind::Yield, "two"));
-                        assert_eq!((ctx.mistyped(), ctx.dropped()), (1, 0));
+                        assert_eq!((ctx.counters().mistyped, ctx.counters().dropped), (1, 0));
                         stream.send(&4)
                     })
                     .unwrap();
@@ -625,7 +625,7 @@ fn a_narrowing_holds_while_its_guard_lives() {
                     let stream = ctx.open_stream()?;
                     let narrowed = ctx.narrow(yields("int[10..=11]"))?;
                     let (ten, eleven) = (stream.receive::<u32>()?, stream.receive::<u32>()?);
-                    assert_eq!(ctx.mistyped(), 1, "9 was passed over");
+                    assert_eq!(ctx.counters().mistyped, 1, "9 was passed over");
                     drop(narrowed);
                     Ok::<_, Error>([ten, eleven, stream.receive()?])
                 })
