@@ -4,8 +4,10 @@ use alloc::{boxed::Box, sync::Arc};
 
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
+use crate::enforce::Fate;
 use crate::error::{CloseReason, Failure, PeerViolation};
 use crate::event::{DialogEvent, DialogId};
+use crate::inbox::Item;
 use crate::payload::Payload;
 use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
 use crate::remote::{RemoteError, RemoteErrorKind};
@@ -43,15 +45,17 @@ impl Connection {
         match (signal, payload) {
             (Signal::StartAck(kind), _) => self.notify(id, DialogEvent::Accepted(kind)),
             (Signal::Started, Some(value)) => {
-                if !self.is_welcome(id, MsgKind::Started, &value) {
-                    return;
+                if let Fate::Delivered(_) = self.judge_arrived(id, MsgKind::Started, &value) {
+                    self.hold(id, |dialog| dialog.first = Some(value));
+                    self.notify(id, DialogEvent::Started);
                 }
-                self.hold(id, |dialog| dialog.first = Some(value));
-                self.notify(id, DialogEvent::Started);
             }
             (Signal::Yield, Some(item)) => self.on_item(id, item),
-            (Signal::Return, Some(value)) if !self.is_welcome(id, MsgKind::Return, &value) => {}
-            (Signal::Return, Some(value)) => self.end_returned(id, Some(value)),
+            (Signal::Return, Some(value)) => {
+                if let Fate::Delivered(_) = self.judge_arrived(id, MsgKind::Return, &value) {
+                    self.end_returned(id, Some(value));
+                }
+            }
             (Signal::Stop, _) if is_end => self.end_returned(id, None),
             (Signal::Stop, _) => self.notify(id, DialogEvent::Stopped),
             _ => {}
@@ -77,12 +81,14 @@ impl Connection {
             dialog.dropped = dialog.dropped.saturating_add(1);
             return;
         }
-        if dialog.bound.is_some() && !self.is_welcome(id, MsgKind::Yield, &item) {
-            return;
-        }
+        let fate = match dialog.bound {
+            Some(_) => self.judge_arrived(id, MsgKind::Yield, &item),
+            None => Fate::Delivered(None),
+        };
+        let Fate::Delivered(breaks) = fate else { return };
         let (room, reserve) = (self.inbox_room(id), self.config.pause_reserve);
         let Some(dialog) = self.table.get_mut(id) else { return };
-        let pushed = dialog.inbox.push(item, room, reserve);
+        let pushed = dialog.inbox.push(Item { value: item, breaks }, room, reserve);
         dialog.dropped = dialog.dropped.saturating_add(pushed.dropped);
         dialog.overruns = dialog.overruns.saturating_add(pushed.dropped);
         self.counters.overruns = self.counters.overruns.saturating_add(pushed.dropped);
@@ -116,7 +122,7 @@ impl Connection {
         self.emit_reply(&Message::Error(Box::new(msg)));
     }
 
-    /// `CancelAck`: the answer to a cancel request of ours, or to an actor cancel. (D-17, D-18)
+    /// `CancelAck`: the answer to a cancel request of ours, or to an actor cancel. (D-17, D-18, R-17)
     pub(crate) fn on_cancel_ack(&mut self, cid: Text<'_>, pld: bool) {
         let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
         if dialog.is_some_and(Dialog::is_actor_cancel) {

@@ -143,7 +143,7 @@ impl Dialog {
         self.phase.is_ended()
     }
 
-    /// Child-role task of the application that has not ended.
+    /// Child-role task of the application that has not ended.
     pub(crate) fn is_running_task(&self) -> bool {
         self.role == Role::Child && !self.is_ended() && !self.is_actor_cancel()
     }

@@ -9,10 +9,11 @@ use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
 use crate::enforce::Fate;
 use crate::error::{CloseReason, Deadline, Misuse, OpenError, SendError, Verb};
 use crate::event::{Call, Canceller, DialogId, Outcome, RuntimeEndpoint, Take, Target};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Item};
 use crate::outbox::FrameTooLong;
 use crate::payload::Payload;
 use crate::phase::{Phase, Role, Signal, Verdict};
+use crate::spec::PldSpec;
 use crate::time::Instant;
 use crate::wire::{ANY_PLD_SPEC, Kind, Message, SpawnSpec, Start};
 
@@ -45,6 +46,7 @@ impl Connection {
             Status::Handshake => return Err(OpenError::NotEstablished),
             Status::Closing | Status::Closed(_) => return Err(OpenError::Closed),
         }
+        // Who claims to be us is not asked.
         if self.peer.as_ref().is_some_and(|peer| peer.uid == self.ours.uid) {
             return Err(OpenError::OwnActor);
         }
@@ -74,6 +76,7 @@ impl Connection {
 
     fn send_start(&mut self, cid: &str, call: &Call) -> Result<(), OpenError> {
         let (ns, func) = call.target.names();
+        // The runtime is not for functions.
         if ns == "self" && matches!(call.target, Target::Function { .. }) {
             return Err(OpenError::RuntimeName);
         }
@@ -86,7 +89,7 @@ impl Connection {
             uid_uuid: self.ours.uid.uuid().into(),
             pld_spec: ANY_PLD_SPEC.into(),
         };
-        // Longer names are refused by the peer.
+        // Longer names are refused by the peer. (W-42)
         let (len, limit) = (ns.len().max(func.len()), self.config.max_name);
         if len > limit {
             return Err(OpenError::TooLong { len, limit });
@@ -128,7 +131,7 @@ impl Connection {
     }
 
     /// Ends the connection in order: no new dialogs either way; asks what we opened and what runs here to
-    /// end, waits for the endings and for the outbox to be written, at most until `deadline`.
+    /// end, waits for the endings and for the outbox to be written, at most until `deadline`. (D-35)
     pub fn close(&mut self, now: Instant, deadline: Instant) {
         self.advance_clock(now);
         match self.status {
@@ -150,7 +153,7 @@ impl Connection {
     }
 
     /// Lets go of a dialog. A live one is ended: a parent cancels it and forgets it when it has ended, a
-    /// child fails it (`RuntimeError`), or unwinds it if it was told to end.
+    /// child fails it (`RuntimeError`), or unwinds it if it was told to end. (D-29)
     pub fn release(&mut self, now: Instant, id: DialogId) {
         self.advance_clock(now);
         let Some(dialog) = self.table.get_mut(id).filter(|dialog| dialog.is_visible()) else { return };
@@ -253,30 +256,36 @@ impl Connection {
 
     /// The next unread item. After `Stop` or the result the unread items come first, then [`Take::End`];
     /// after a lost connection the unread items, then [`Take::Failed`]; after an error or a cancellation
-    /// [`Take::Failed`] comes first. Items that a narrowing forbids meet the dialog's policy here.
+    /// [`Take::Failed`] comes first. Items that a narrowing forbids meet the dialog's policy here. (D-19)
     ///
     /// # Errors
     ///
     /// [`Misuse::UnknownDialog`].
     pub fn take(&mut self, id: DialogId) -> Result<Take, Misuse> {
+        Ok(self.take_marked(id)?.0)
+    }
+
+    /// The same; with the spec that the item does not conform to, if it was handed over.
+    pub(crate) fn take_marked(&mut self, id: DialogId) -> Result<(Take, Option<PldSpec>), Misuse> {
         let dialog = self.visible_mut(id)?;
         if dialog.fails_readers() {
-            return Ok(Take::Failed);
+            return Ok((Take::Failed, None));
         }
         while let Some(item) = self.pop_item(id) {
             match self.judge_taken(id, &item) {
-                Fate::Delivered => return Ok(Take::Item(item)),
+                Fate::Delivered(breaks) => return Ok((Take::Item(item.value), breaks)),
                 Fate::Dropped => {}
-                Fate::Failed => return Ok(Take::Failed),
+                Fate::Failed => return Ok((Take::Failed, None)),
             }
         }
         let dialog = self.visible(id)?;
-        Ok(match dialog.outcome.as_deref() {
+        let end = match dialog.outcome.as_deref() {
             Some(Outcome::Disconnected(_)) if !dialog.was_stopped => Take::Failed,
             Some(_) => Take::End,
             None if dialog.is_stopped() => Take::End,
             None => Take::Pending,
-        })
+        };
+        Ok((end, None))
     }
 
     /// Unread items of a failed or ended dialog, oldest first, one at a time. Those that a narrowing forbids
@@ -288,8 +297,8 @@ impl Connection {
         }
         loop {
             let item = self.pop_item(id)?;
-            if self.judge_taken(id, &item) == Fate::Delivered {
-                return Some(item);
+            if let Fate::Delivered(_) = self.judge_taken(id, &item) {
+                return Some(item.value);
             }
         }
     }
@@ -299,11 +308,11 @@ impl Connection {
         self.visible_mut(id).ok()?.first.take()
     }
 
-    fn pop_item(&mut self, id: DialogId) -> Option<Payload> {
+    fn pop_item(&mut self, id: DialogId) -> Option<Item> {
         let inbox = &mut self.table.get_mut(id)?.inbox;
         let item = inbox.pop()?;
         let may_resume = !inbox.wants_pause(false);
-        self.inbox_bytes = self.inbox_bytes.saturating_sub(item.as_bytes().len());
+        self.inbox_bytes = self.inbox_bytes.saturating_sub(item.value.as_bytes().len());
         if may_resume {
             self.resume_reading();
         }
@@ -368,7 +377,7 @@ impl Connection {
         self.table.get_mut(id).filter(|dialog| dialog.is_visible()).ok_or(Misuse::UnknownDialog)
     }
 
-    /// Queues a frame with a payload, if it is short enough.
+    /// Queues a frame with a payload, if it is short enough. (W-42)
     pub(crate) fn emit_payload(&mut self, verb: Verb, message: &Message<'_>) -> Result<(), Misuse> {
         let limit = self.config.max_frame;
         match self.outbox.push(message, limit) {

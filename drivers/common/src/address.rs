@@ -51,7 +51,7 @@ impl SocketFile {
         Ok(Self { inode: inode(&path)?, path })
     }
 
-    /// Removes it, unless there is another one at its path by now.
+    /// Removes it, unless there is another one at its path by now.
     pub(crate) fn remove(&self) {
         if inode(&self.path).is_ok_and(|found| found == self.inode) {
             // Somebody may remove it at the same moment.
@@ -66,7 +66,7 @@ fn inode(path: &Path) -> io::Result<(u64, u64)> {
     Ok((file.dev(), file.ino()))
 }
 
-/// Whether, after this error of `accept`, the next connection may do better.
+/// Whether, after this error of `accept`, the next connection may do better.
 pub fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{
         ConnectionAborted, ConnectionReset, Interrupted, InvalidInput, NotConnected, WouldBlock,

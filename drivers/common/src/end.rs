@@ -5,8 +5,8 @@ use std::task::Poll;
 
 use scipp_proto::phase::Role;
 use scipp_proto::{
-    Call, Canceller, Connection, DialogId, Kind, Misuse, Outcome, OverrunPolicy, Payload, RemoteError,
-    Report, SendError, Take,
+    Call, Canceller, Connection, DialogId, DialogRef, Kind, Misuse, Outcome, OverrunPolicy, Payload,
+    RemoteError, Report, SendError, Take,
 };
 
 use crate::clock::now;
@@ -134,8 +134,7 @@ impl End {
         if let Some(first) = conn.take_first(self.id) {
             return Poll::Ready(Ok(first));
         }
-        let none_to_come =
-            |dialog: scipp_proto::DialogRef<'_>| dialog.error().is_some() || dialog.outcome().is_some();
+        let none_to_come = |dialog: DialogRef<'_>| dialog.error().is_some() || dialog.outcome().is_some();
         if conn.dialog(self.id).is_none_or(none_to_come) {
             return Poll::Ready(Err(self.why(conn)));
         }
@@ -204,6 +203,10 @@ impl End {
         let concluded = match conclusion {
             Ok(value) => conn.finish(self.id, value),
             Err(TaskError::Call(error)) if self.is_its_end(conn, &error) => conn.unwound(self.id),
+            // Nobody wants more of a generator: it ends in order. (D-9)
+            Err(TaskError::Call(Error::StreamEnded)) if self.is_left(conn) => {
+                conn.finish(self.id, Payload::NIL)
+            }
             Err(TaskError::Call(Error::Remote(error))) => conn.relay(self.id, &error),
             Err(error) => conn.fail(self.id, error.into_report()),
         };
@@ -224,7 +227,7 @@ impl End {
         let _lost = conn.unwound(self.id);
     }
 
-    /// In whose name a request to cancel this actor is carried out.
+    /// In whose name a request to cancel this actor is carried out.
     pub(crate) fn requester(conn: &Connection) -> Canceller {
         conn.peer().map_or(Canceller::Us, |peer| Canceller::Actor(peer.uid.clone()))
     }
@@ -233,6 +236,12 @@ impl End {
     pub(crate) fn acknowledge(self, conn: &mut Connection) {
         // The connection may have gone meanwhile, and the request with it.
         let _gone = conn.acknowledge(self.id);
+    }
+
+    /// Whether this is a generator whose parent has stopped it.
+    fn is_left(self, conn: &Connection) -> bool {
+        let is_left = |dialog: DialogRef<'_>| dialog.kind() == Kind::Generator && dialog.is_stopped_by_peer();
+        conn.dialog(self.id).is_some_and(is_left)
     }
 
     /// Whether `error` is how this very dialog's calls report that the task was told to end.

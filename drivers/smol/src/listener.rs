@@ -43,7 +43,7 @@ impl Listener {
 
     /// Accepts and serves connections, all in this one task, until [`stop`](Self::stop) is called or the
     /// actor is cancelled; then closes what it accepted, in order, and returns when the last one is over. A
-    /// failing `accept` or a failing connection never ends it.
+    /// failing `accept` or a failing connection never ends it.
     ///
     /// To serve connections in tasks of their own, [`accept`](Self::accept) them.
     ///

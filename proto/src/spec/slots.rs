@@ -72,7 +72,7 @@ impl Slots {
         Self { params: None, started: Some(spec.clone()), yields: Some(spec.clone()), result: Some(spec) }
     }
 
-    /// The spec in a slot.
+    /// The spec in a slot. (P-17)
     pub const fn get(&self, slot: Slot) -> Option<&PldSpec> {
         match slot {
             Slot::Params => self.params.as_ref(),
@@ -108,11 +108,13 @@ impl Slots {
     pub fn doubts(&self) -> Vec<String> {
         let mut doubts = Vec::new();
         if let Some(spec) = self.result.as_ref().filter(|spec| spec.check(&Payload::NIL).is_err()) {
+            let spec = spec.label();
             doubts.push(format!("return: {spec} has no None, which an endpoint without a result returns"));
         }
         if let Some(spec) =
             self.params.as_ref().filter(|spec| spec.mismatches(&[0x80], 1).iter().any(is_whole))
         {
+            let spec = spec.label();
             doubts.push(format!("params: {spec} is no map, and arguments always are"));
         }
         doubts

@@ -4,12 +4,11 @@
 //! cancelled by others, and [`Fault`]s. After every step the rules of [`world`](crate::world) are checked; when a
 //! batch comes to rest every dialog of it has ended. One seed replays one run exactly.
 
-mod chance;
 mod counts;
 mod links;
 mod plans;
 mod run;
 
-pub use counts::{Counts, Stage};
+pub use counts::Counts;
 pub use links::Fault;
 pub use run::{Failure, run};

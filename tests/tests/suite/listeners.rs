@@ -12,6 +12,7 @@ use super::wire::{Dir, Wire};
 
 const PATH: (&str, &str) = ("app", "task");
 
+///
 #[test]
 fn stopping_a_listener_ends_every_thread_that_serves_it() {
     let actor = Actor::builder("server").build();
@@ -31,6 +32,7 @@ fn stopping_a_listener_ends_every_thread_that_serves_it() {
     }
 }
 
+///
 #[test]
 fn a_listener_removes_its_own_file_and_no_other() {
     let dir = Dir::new();
@@ -45,6 +47,7 @@ fn a_listener_removes_its_own_file_and_no_other() {
     assert!(!path.exists());
 }
 
+///
 #[test]
 fn each_end_knows_where_the_other_is() {
     with_server(
@@ -91,6 +94,7 @@ fn tasks_beyond_the_limit_of_the_actor_are_refused() {
     });
 }
 
+///
 #[test]
 fn connections_beyond_the_limit_of_the_actor_are_closed() {
     on_each_transport(
@@ -107,6 +111,7 @@ fn connections_beyond_the_limit_of_the_actor_are_closed() {
     );
 }
 
+///
 #[test]
 fn a_stopped_listener_refuses_whoever_comes_whatever_clones_there_are() {
     with_server(

@@ -9,5 +9,6 @@ pub(crate) mod listeners;
 pub(crate) mod overruns;
 pub(crate) mod precedence;
 pub(crate) mod rig;
+pub(crate) mod scenarios;
 pub(crate) mod streams;
 pub(crate) mod wire;
