@@ -64,6 +64,7 @@ fn a_reply_goes_back_for_each_bad_item() {
     assert_eq!(rig.parent_conn().take(parent), Ok(Take::End), "nothing follows a Stop");
 }
 
+/// D-21.
 #[test]
 fn functions_and_generators_are_checked_like_contexts() {
     for kind in [Kind::Function, Kind::Generator] {
@@ -123,6 +124,7 @@ fn a_first_value_and_a_result_can_be_handed_over() {
     assert_eq!((dialog.mistyped(), dialog.error()), (2, None));
 }
 
+/// D-14, D-43.
 #[test]
 fn an_earlier_failure_stays_the_outcome() {
     let mut rig = Rig::alike(Side::A, with(TypePolicy::Cancel));
