@@ -33,7 +33,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Does not run it: sends `Error` in place of `StartAck` (of an actor cancel: after it).
+    /// Does not run it: sends `Error` in place of `StartAck` (of an actor cancel: after it).
     ///
     /// # Errors
     ///
@@ -181,7 +181,7 @@ impl Connection {
     }
 
     /// The answer to an actor cancel: everything was told to end. Sends `CancelAck(true)` after the final
-    /// frames of all tasks of this connection. (D-18)
+    /// frames of all tasks of this connection. (D-18, R-16)
     ///
     /// # Errors
     ///

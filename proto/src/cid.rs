@@ -12,6 +12,7 @@ impl CidSource {
         Self(seed)
     }
 
+    /// The next id. (W-17)
     pub(crate) fn next(&mut self) -> Arc<str> {
         let (high, low) = (self.random(), self.random());
         let bits =
@@ -42,6 +43,7 @@ mod tests {
     use super::*;
     use alloc::collections::BTreeSet;
 
+    /// W-17.
     #[test]
     fn ids_have_the_shape_of_a_uuid4_and_do_not_repeat() {
         let mut source = CidSource::new(7);

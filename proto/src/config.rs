@@ -17,7 +17,8 @@ pub enum OverrunPolicy {
     /// Drop the new item; nothing is sent.
     DropNewest,
     /// Stop reading the whole connection until the inbox has room; as `Reject` when that lasts longer
-    /// than [`Config::max_pause`]. Head-of-line blocking by choice.
+    /// than [`Config::max_pause`]. Head-of-line blocking by choice: the end of the peer comes behind what
+    /// is not read, too.
     Pause,
 }
 

@@ -139,7 +139,7 @@ impl Timers {
 
 /// Making and inspecting.
 impl Connection {
-    /// A connection that has just been made, by either end. Our `Aid` is queued at once.
+    /// A connection that has just been made, by either end. Our `Aid` is queued at once.
     ///
     /// `seed` must be fresh for every connection of this actor, and unknown to the peer: dialog ids come
     /// from its lower half, the keys of the index from its upper half. One seed replays one run exactly.
@@ -268,7 +268,7 @@ impl Connection {
 
 /// Between the parts.
 impl Connection {
-    /// An id for a dialog of ours that no dialog has. A peer that guesses our next ones gains nothing.
+    /// An id for a dialog of ours that no dialog has. A peer that guesses our next ones gains nothing. (W-17)
     pub(crate) fn fresh_cid(&mut self) -> Arc<str> {
         loop {
             let cid = self.cids.next();
@@ -307,7 +307,7 @@ impl Connection {
     }
 
     /// Counts a reply. A peer that makes us answer and does not read is not served without end: the
-    /// connection closes when the next frame would be taken.
+    /// connection closes when the next frame would be taken.
     pub(crate) fn count_reply(&mut self) {
         if !self.has_room() {
             self.owed_replies = self.owed_replies.saturating_add(1);

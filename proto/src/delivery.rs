@@ -90,6 +90,7 @@ impl Connection {
         let Some(dialog) = self.table.get_mut(id) else { return };
         let pushed = dialog.inbox.push(Item { value: item, breaks }, room, reserve);
         dialog.dropped = dialog.dropped.saturating_add(pushed.dropped);
+        dialog.overruns = dialog.overruns.saturating_add(pushed.dropped);
         self.counters.overruns = self.counters.overruns.saturating_add(pushed.dropped);
         self.inbox_bytes = self.inbox_bytes.saturating_sub(pushed.freed);
         if pushed.stored {
@@ -121,7 +122,7 @@ impl Connection {
         self.emit_reply(&Message::Error(Box::new(msg)));
     }
 
-    /// `CancelAck`: the answer to a cancel request of ours, or to an actor cancel. (D-17, D-18)
+    /// `CancelAck`: the answer to a cancel request of ours, or to an actor cancel. (D-17, D-18, R-17)
     pub(crate) fn on_cancel_ack(&mut self, cid: Text<'_>, pld: bool) {
         let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
         if dialog.is_some_and(Dialog::is_actor_cancel) {

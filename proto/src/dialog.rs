@@ -78,6 +78,8 @@ pub(crate) struct Dialog {
     pub(crate) bound: Option<Box<Bound>>,
     /// Items dropped unread.
     pub(crate) dropped: u64,
+    /// Of these, by a full inbox.
+    pub(crate) overruns: u64,
     /// Bytes of the errors it keeps.
     pub(crate) error_bytes: usize,
     /// The line of the application that opened or accepted it.
@@ -120,6 +122,7 @@ impl Dialog {
             owed_acks: Vec::new(),
             bound: None,
             dropped: 0,
+            overruns: 0,
             error_bytes: 0,
             caller: None,
             cancel_ack_due: None,
@@ -140,7 +143,7 @@ impl Dialog {
         self.phase.is_ended()
     }
 
-    /// Child-role task of the application that has not ended.
+    /// Child-role task of the application that has not ended.
     pub(crate) fn is_running_task(&self) -> bool {
         self.role == Role::Child && !self.is_ended() && !self.is_actor_cancel()
     }

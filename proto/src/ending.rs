@@ -15,7 +15,7 @@ use crate::wire::{ANY_PLD_SPEC, Kind, Message, Start};
 
 /// Endings as the parent sees them.
 impl Connection {
-    /// `Return`, or a generator's `Stop`. An earlier failure stays the outcome. (D-40, D-43)
+    /// `Return`, or a generator's `Stop`. An earlier failure stays the outcome. (D-40, D-43, D-14)
     pub(crate) fn end_returned(&mut self, id: DialogId, value: Option<Payload>) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         match dialog.failure.take() {
@@ -27,7 +27,7 @@ impl Connection {
         }
     }
 
-    /// The child's `Error`: our own cancellation comes back, or it failed. (D-13, D-40, D-43)
+    /// The child's `Error`: our own cancellation comes back, or it failed. (D-13, D-40, D-43, D-14)
     pub(crate) fn end_failed(&mut self, id: DialogId, error: Arc<RemoteError>) {
         let Some(dialog) = self.table.get(id) else { return };
         let outcome = match &dialog.failure {
@@ -90,7 +90,7 @@ impl Connection {
 
 /// What every ending has in common.
 impl Connection {
-    /// The one place where a dialog gets its outcome; its phase has ended just before.
+    /// The one place where a dialog gets its outcome; its phase has ended just before. (D-29)
     pub(crate) fn settle(&mut self, id: DialogId, outcome: Outcome) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         dialog.outcome = Some(Box::new(outcome));
@@ -170,7 +170,7 @@ impl Connection {
 /// Our cancel requests.
 impl Connection {
     /// Asks the child to end its task: at most once a dialog, never after its ending, never for a request
-    /// that is a cancel itself. (D-15)
+    /// that is a cancel itself. (D-15, R-17)
     pub(crate) fn request_cancel(&mut self, id: DialogId) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         let is_cancel = matches!(

@@ -17,7 +17,7 @@ use crate::wire::{Kind, Message, MsgKind, Start};
 
 /// Verbs about the types of payloads.
 impl Connection {
-    /// Opens a dialog with an endpoint whose terms are known. Its arguments are checked first.
+    /// Opens a dialog with an endpoint whose terms are known. Its arguments are checked first. (P-23)
     ///
     /// # Errors
     ///
@@ -39,7 +39,7 @@ impl Connection {
 
     /// Lets a requested task run on the terms of its endpoint, and tells whether it does: a request whose
     /// arguments do not conform is refused instead, by `Error(MsgTypeError)` in place of `StartAck`; or as
-    /// [`unwound`](Self::unwound) does, if it was cancelled here before.
+    /// [`unwound`](Self::unwound) does, if it was cancelled here before. (P-23)
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Connection {
     }
 
     /// Puts a dialog on these terms, from here on; its narrowings stay. Frames are taken when they are polled,
-    /// so what is set after `open` holds for all of them.
+    /// so what is set after `open` holds for all of them. (P-17)
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl Connection {
 
     /// Narrows the specs of a dialog until [`restore`](Self::restore): what we send and take has to conform to
     /// these as well. An item that arrived before is judged when it is taken; a first value or result
-    /// when it arrives. See also [`narrowed`](Self::narrowed).
+    /// when it arrives. See also [`narrowed`](Self::narrowed). (P-24)
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Connection {
     }
 
     /// Ends a narrowing, and those that were begun after it. One that has ended, or that is of another dialog,
-    /// ends nothing.
+    /// ends nothing. (P-24)
     pub fn restore(&mut self, id: DialogId, narrowing: Narrowing) {
         let Narrowing { dialog, serial } = narrowing;
         let dialog = self.table.get_mut(id).filter(|_| dialog == id);
@@ -132,7 +132,7 @@ impl Connection {
     }
 
     /// Sends one item as [`send`](Self::send) does, after checking its type. Without this only the
-    /// receiver checks.
+    /// receiver checks. (P-23)
     ///
     /// # Errors
     ///
@@ -249,6 +249,7 @@ impl Connection {
 /// Values we receive.
 impl Connection {
     /// Judges a value that has just arrived. A narrowing holds for items only when they are taken.
+    /// (P-19)
     pub(crate) fn judge_arrived(&mut self, id: DialogId, kind: MsgKind, value: &Payload) -> Fate {
         let Some(dialog) = self.table.get_mut(id) else { return Fate::Delivered(None) };
         let culprit = dialog.role.peer();

@@ -189,7 +189,7 @@ impl RuntimeEndpoint {
         }
     }
 
-    /// The endpoint of this name.
+    /// The endpoint of this name. (D-31)
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|endpoint| endpoint.name() == name)
     }

@@ -63,7 +63,7 @@ type Decode = fn(&[u8]) -> Result<Box<dyn Any + Send>, String>;
 pub struct Extensions(BTreeMap<i8, (TypeId, Decode)>);
 
 impl Extensions {
-    /// Adds a type. Twice is once.
+    /// Adds a type. Twice is once. (P-25)
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Extensions {
         }
     }
 
-    /// The value of a payload of any registered type.
+    /// The value of a payload of any registered type. (P-25)
     ///
     /// # Errors
     ///
@@ -178,6 +178,7 @@ mod tests {
         }
     }
 
+    /// P-25.
     #[test]
     fn registered_types_travel_and_others_do_not() {
         let mut extensions = Extensions::default();

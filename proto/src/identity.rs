@@ -66,7 +66,7 @@ impl Identity {
         Self { uid, pid: None, is_registrar: Some(false), is_probe: false, era: Era::Current }
     }
 
-    /// A probe: it asks who is there and hangs up.
+    /// A probe: it asks who is there and hangs up.
     pub fn probe(uuid: impl Into<Arc<str>>) -> Self {
         Self {
             uid: Uid::new("registry-probe", uuid),

@@ -24,7 +24,9 @@ impl Connection {
         };
         match (&self.status, message) {
             (Status::Handshake, Message::Aid(peer)) => self.on_aid(peer),
+            //
             (Status::Handshake, other) => self.violated(PeerViolation::ExpectedAid(other.kind())),
+            //
             (_, Message::SpawnSpec(spec)) if is_second => self.events.push_back(Event::SpawnSpec(spec)),
             (_, Message::Aid(_)) => self.violated(PeerViolation::Late(MsgKind::Aid)),
             (_, Message::SpawnSpec(_)) => self.violated(PeerViolation::Late(MsgKind::SpawnSpec)),

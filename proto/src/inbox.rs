@@ -105,6 +105,14 @@ impl Inbox {
         (count, bytes)
     }
 
+    pub(crate) const fn window(&self) -> usize {
+        self.window
+    }
+
+    pub(crate) const fn policy(&self) -> OverrunPolicy {
+        self.policy
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }

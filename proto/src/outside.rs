@@ -65,7 +65,7 @@ impl Connection {
         self.input_end = Some(InputEnd::Reset);
     }
 
-    /// Time passed. Early or spurious calls do nothing.
+    /// Time passed. Early or spurious calls do nothing. (D-28, R-3)
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance_clock(now);
         if self.is_closed() {

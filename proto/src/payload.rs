@@ -23,7 +23,7 @@ impl Payload {
     /// The value nil.
     pub const NIL: Self = Self(Bytes::from_static(&[0xc0]));
 
-    /// Checks that `bytes` are exactly one value.
+    /// Checks that `bytes` are exactly one value. (P-1, W-15)
     ///
     /// # Errors
     ///

@@ -333,6 +333,7 @@ mod tests {
 
     /// The printed tables are the committed ones. Counts stand after a bar and are checked elsewhere;
     /// `SCIPP_BLESS=1 cargo test -p scipp-conformance --test transitions` writes the file anew.
+    /// (D-3, D-4, D-8, D-9, D-15)
     #[test]
     fn the_tables_are_the_specified_ones() {
         let spec = spec();
@@ -351,6 +352,7 @@ mod tests {
         assert!(spec.contains(&tables::state_text()), "state table");
     }
 
+    /// D-1.
     #[test]
     fn after_an_ending_everything_crosses() {
         for row in tables::moves().filter(|row| row.phase.is_ended()) {

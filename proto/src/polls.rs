@@ -37,7 +37,7 @@ impl Connection {
         }
     }
 
-    /// The peer's end of input, once all frames before it were taken.
+    /// The peer's end of input, once all frames before it were taken. (W-6)
     fn take_input_end(&mut self) -> Option<()> {
         let reason = match self.input_end? {
             InputEnd::Reset => CloseReason::Reset,

@@ -60,7 +60,7 @@ impl Receive {
         !self.current.is_empty() && !self.has_frame()
     }
 
-    /// Takes the next whole frame, without its prefix.
+    /// Takes the next whole frame, without its prefix. (W-3)
     pub(crate) fn next_frame(&mut self) -> Result<Option<Bytes>, TooLong> {
         let Some(len) = body_len(&self.current, self.max_frame)? else { return Ok(None) };
         if self.current.len() < len.saturating_add(PREFIX) {
@@ -151,6 +151,7 @@ mod tests {
         }
     }
 
+    /// W-1, W-3.
     #[test]
     fn any_chunking_gives_the_same_frames() {
         let lens = [0, 1, 59, 60, 61, 64, 200, 3];
@@ -182,6 +183,7 @@ mod tests {
         assert!(seen.len() <= 4, "{} regions", seen.len());
     }
 
+    /// W-4.
     #[test]
     fn a_length_over_the_limit_is_reported_at_once_and_allocates_nothing() {
         let mut receive = Receive::new(64, 1000);

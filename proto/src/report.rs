@@ -62,7 +62,7 @@ fn is_payload_message(value: &Payload, limits: &Limits) -> bool {
     decode(value.as_bytes(), limits).is_ok_and(|message| message.kind().is_payload())
 }
 
-/// A task that ended because it was cancelled. `path` are the hops the cancellation came through.
+/// A task that ended because it was cancelled. `path` are the hops the cancellation came through. (D-25)
 pub(crate) fn cancelled(us: &Uid, canceller: &Uid, path: &[Uid], cid: &Arc<str>) -> ErrorMsg {
     ErrorMsg {
         message: Some(String::from("task was cancelled")),
@@ -72,7 +72,7 @@ pub(crate) fn cancelled(us: &Uid, canceller: &Uid, path: &[Uid], cid: &Arc<str>)
     }
 }
 
-/// The peer sent more items than our window takes.
+/// The peer sent more items than our window takes. (D-25)
 pub(crate) fn overrun(us: &Uid, sender: &Uid, cid: &Arc<str>) -> ErrorMsg {
     ErrorMsg {
         sender: Some(sender.clone()),
@@ -102,7 +102,7 @@ pub(crate) fn violated(
 }
 
 /// An error received elsewhere, passed on to `to`: its source stays, we become its last hop. Offending
-/// messages are held to what `failed` holds them to.
+/// messages are held to what `failed` holds them to. (D-26)
 ///
 /// A cancellation names its sender as source, because that is how the parent knows its own cancel
 /// again. An error that arose at the receiver and looks native names us: natively boxed errors from oneself
@@ -196,6 +196,7 @@ mod tests {
         repaired(msg, &uid("peer"), 100)
     }
 
+    /// D-26.
     #[test]
     fn the_source_survives_any_number_of_hops() {
         let origin = failed(&uid("leaf"), Report::new("KeyError", "k"), &LIMITS, &cid());
@@ -206,6 +207,7 @@ mod tests {
         assert_eq!(twice.relay_path, [uid("leaf"), uid("mid"), uid("top")]);
     }
 
+    /// D-25, D-26.
     #[test]
     fn a_relayed_cancellation_names_the_relayer_and_keeps_the_canceller() {
         let origin = cancelled(&uid("leaf"), &uid("boss"), &[], &cid());
@@ -214,6 +216,7 @@ mod tests {
         assert_eq!(msg.canceller, Some(uid("boss")));
     }
 
+    /// D-27.
     #[test]
     fn no_natively_boxed_error_comes_from_its_receiver() {
         let origin = failed(&uid("culprit"), Report::new(MSG_TYPE_ERROR, ""), &LIMITS, &cid());
@@ -231,6 +234,7 @@ mod tests {
         assert_eq!((error.canceller(), &*error.msg.relay_path), (Some(&uid("peer")), &[uid("peer")][..]));
     }
 
+    /// D-27.
     #[test]
     fn an_offending_message_that_would_spoil_the_report_is_left_out() {
         let bad = |bytes: &'static [u8]| Payload::new(bytes.into()).unwrap();
@@ -253,6 +257,7 @@ mod tests {
         assert!(error.repaired && error.msg.bad_msg_as_dict.is_none());
     }
 
+    /// W-41, W-42.
     #[test]
     fn texts_are_cut_between_characters() {
         let mut text = String::from("aé");

@@ -30,6 +30,7 @@ impl Connection {
         if is_runtime && start.func == "_cancel_task" {
             return self.on_cancel_request(&start);
         }
+        // A closed table of names. (D-31, R-12)
         let endpoint = is_runtime.then(|| RuntimeEndpoint::from_name(start.func.as_str()));
         let is_actor_cancel = endpoint == Some(Some(RuntimeEndpoint::Cancel));
         let target = match endpoint {
@@ -46,7 +47,7 @@ impl Connection {
                 "Start.uid is not the uid of this connection",
             );
         }
-        // What ends everything is taken also when nothing else is; once.
+        // What ends everything is taken also when nothing else is; once.
         let is_urgent = is_actor_cancel && self.actor_cancels == 0;
         if self.status == Status::Closing && !is_urgent {
             return self.refuse_start(start.cid, "RuntimeError", "the connection is closing");
@@ -57,12 +58,13 @@ impl Connection {
         self.open_for_peer(start, target);
     }
 
-    /// Whether a dialog that has not ended, or a request that was not answered, has this id.
+    /// Whether a dialog that has not ended, or a request that was not answered, has this id. (D-33)
     pub(crate) fn is_in_use(&self, cid: Text<'_>) -> bool {
         let dialog = self.table.find(cid).and_then(|id| self.table.get(id));
         dialog.is_some_and(|dialog| !dialog.is_ended()) || self.owed_cids.contains(cid.as_str())
     }
 
+    /// Whether it comes in the name of the peer. (D-32)
     fn names_peer(&self, start: &Start<'_>) -> bool {
         self.peer
             .as_ref()

@@ -57,6 +57,7 @@ impl Table {
         Some(id)
     }
 
+    /// The dialog with this wire id, whoever the peer says it is.
     pub(crate) fn find(&self, cid: Text<'_>) -> Option<DialogId> {
         let slot = *self.index.find(self.hasher.hash_one(cid.as_bytes()), |&slot| {
             self.slots

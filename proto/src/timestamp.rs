@@ -50,7 +50,7 @@ impl Timestamp {
         Self::new(seconds, nanos)
     }
 
-    /// The content of the extension value, in the shortest of the widths.
+    /// The content of the extension value, in the shortest of the widths. (P-5)
     pub fn to_ext(self) -> Vec<u8> {
         if let (Ok(seconds), 0) = (u32::try_from(self.seconds), self.nanos) {
             return seconds.to_be_bytes().to_vec();

@@ -68,7 +68,7 @@ pub struct TypeError {
 }
 
 impl Payload {
-    /// The payload that stands for `value`.
+    /// The payload that stands for `value`. (P-2)
     ///
     /// # Errors
     ///
@@ -155,6 +155,7 @@ mod tests {
         Order { symbol: "btc".into(), sizes: vec![1, 300], host: Ipv4Addr::LOCALHOST }
     }
 
+    /// P-2.
     #[test]
     fn a_struct_is_a_map_and_comes_back() {
         let payload = Payload::encode(&order()).unwrap();
@@ -200,6 +201,7 @@ mod tests {
         (1..levels).fold(Nested(vec![]), |inner, _| Nested(vec![inner]))
     }
 
+    /// W-15.
     #[test]
     fn nesting_is_bounded_both_ways() {
         let deepest = Payload::encode(&nested(MAX_TYPED_DEPTH)).unwrap();

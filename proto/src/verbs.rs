@@ -46,6 +46,7 @@ impl Connection {
             Status::Handshake => return Err(OpenError::NotEstablished),
             Status::Closing | Status::Closed(_) => return Err(OpenError::Closed),
         }
+        // Who claims to be us is not asked.
         if self.peer.as_ref().is_some_and(|peer| peer.uid == self.ours.uid) {
             return Err(OpenError::OwnActor);
         }
@@ -75,6 +76,7 @@ impl Connection {
 
     fn send_start(&mut self, cid: &str, call: &Call) -> Result<(), OpenError> {
         let (ns, func) = call.target.names();
+        // The runtime is not for functions.
         if ns == "self" && matches!(call.target, Target::Function { .. }) {
             return Err(OpenError::RuntimeName);
         }
@@ -87,7 +89,7 @@ impl Connection {
             uid_uuid: self.ours.uid.uuid().into(),
             pld_spec: ANY_PLD_SPEC.into(),
         };
-        // Longer names are refused by the peer.
+        // Longer names are refused by the peer. (W-42)
         let (len, limit) = (ns.len().max(func.len()), self.config.max_name);
         if len > limit {
             return Err(OpenError::TooLong { len, limit });
@@ -129,7 +131,7 @@ impl Connection {
     }
 
     /// Ends the connection in order: no new dialogs either way; asks what we opened and what runs here to
-    /// end, waits for the endings and for the outbox to be written, at most until `deadline`.
+    /// end, waits for the endings and for the outbox to be written, at most until `deadline`. (D-35)
     pub fn close(&mut self, now: Instant, deadline: Instant) {
         self.advance_clock(now);
         match self.status {
@@ -151,7 +153,7 @@ impl Connection {
     }
 
     /// Lets go of a dialog. A live one is ended: a parent cancels it and forgets it when it has ended, a
-    /// child fails it (`RuntimeError`), or unwinds it if it was told to end.
+    /// child fails it (`RuntimeError`), or unwinds it if it was told to end. (D-29)
     pub fn release(&mut self, now: Instant, id: DialogId) {
         self.advance_clock(now);
         let Some(dialog) = self.table.get_mut(id).filter(|dialog| dialog.is_visible()) else { return };
@@ -254,7 +256,7 @@ impl Connection {
 
     /// The next unread item. After `Stop` or the result the unread items come first, then [`Take::End`];
     /// after a lost connection the unread items, then [`Take::Failed`]; after an error or a cancellation
-    /// [`Take::Failed`] comes first. Items that a narrowing forbids meet the dialog's policy here.
+    /// [`Take::Failed`] comes first. Items that a narrowing forbids meet the dialog's policy here. (D-19)
     ///
     /// # Errors
     ///
@@ -375,7 +377,7 @@ impl Connection {
         self.table.get_mut(id).filter(|dialog| dialog.is_visible()).ok_or(Misuse::UnknownDialog)
     }
 
-    /// Queues a frame with a payload, if it is short enough.
+    /// Queues a frame with a payload, if it is short enough. (W-42)
     pub(crate) fn emit_payload(&mut self, verb: Verb, message: &Message<'_>) -> Result<(), Misuse> {
         let limit = self.config.max_frame;
         match self.outbox.push(message, limit) {

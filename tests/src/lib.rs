@@ -5,9 +5,12 @@
 //! again with the real core.
 
 pub mod bound;
+mod chance;
+pub mod diagrams;
 pub mod fuzzing;
 pub mod listener;
 pub mod model;
+pub mod mutants;
 pub mod pair;
 pub mod parallel;
 pub mod precedence;
@@ -15,6 +18,7 @@ pub mod replay;
 pub mod script;
 pub mod simulate;
 pub mod tally;
+pub mod trace;
 pub mod transcript;
 pub mod value;
 pub mod world;

@@ -23,6 +23,7 @@ struct Tally {
     incomplete: usize,
 }
 
+/// W-10 to W-13, W-16.
 #[test]
 fn every_recorded_frame_is_read_and_written_as_recorded() {
     let mut tally = Tally::default();
@@ -358,7 +359,7 @@ fn unhex(hex: &str) -> Vec<u8> {
 }
 
 /// Hostile byte streams, cut into bodies as far as their prefixes allow: nothing panics, and what is
-/// accepted can be written and read again.
+/// accepted can be written and read again. (W-30 to W-32)
 #[test]
 fn hostile_bodies_are_judged_without_panic() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/hostile/cases");

@@ -29,6 +29,7 @@ fn assert_times_out(pair: &mut Pair, time: Duration, deadline: Deadline) {
     assert_eq!(close_reason(pair, B), Some(&CloseReason::TimedOut(deadline)));
 }
 
+/// W-4.
 #[test]
 fn a_frame_over_the_limit_is_refused_by_its_prefix() {
     let mut config = Config::default();
@@ -44,6 +45,7 @@ fn a_frame_over_the_limit_is_refused_by_its_prefix() {
     assert!(pair.end(B).conn.memory() <= before, "nothing is reserved for what is announced");
 }
 
+/// W-4, W-40.
 #[test]
 fn what_is_announced_is_not_reserved() {
     let mut pair = Pair::established(Config::default());
@@ -55,6 +57,7 @@ fn what_is_announced_is_not_reserved() {
     assert_eq!(close_reason(&pair, B), None);
 }
 
+/// W-42.
 #[test]
 fn our_own_frames_keep_the_limit() {
     let mut config = Config::default();
@@ -81,6 +84,7 @@ fn our_own_frames_keep_the_limit() {
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(1)))));
 }
 
+/// D-23.
 #[test]
 fn strays_are_counted_and_limited() {
     let mut config = Config::default();
@@ -101,6 +105,7 @@ fn strays_are_counted_and_limited() {
     assert_eq!(close_reason(&pair, B), Some(&CloseReason::Limit(LimitKind::Strays)));
 }
 
+/// D-1, D-23.
 #[test]
 fn late_frames_are_no_strays() {
     let mut config = Config::default();
@@ -150,6 +155,7 @@ fn flood_unread(pair: &mut Pair, count: usize) {
     }
 }
 
+///
 #[test]
 fn a_peer_that_does_not_read_is_not_served_without_end() {
     let mut config = Config::default();
@@ -176,6 +182,7 @@ fn a_full_outbox_is_no_misuse() {
     assert_eq!(pair.conn(A).send(parent, int(1)), Ok(()), "after the outbox was written");
 }
 
+///
 #[test]
 fn too_many_dialogs_of_the_peer_are_refused_one_by_one() {
     let mut config = Config::default();
@@ -214,6 +221,7 @@ fn too_many_dialogs_of_our_own_are_not_opened() {
     assert_eq!(pair.in_flight(B), [MsgKind::Start], "a request to cancel is sent all the same");
 }
 
+/// D-12.
 #[test]
 fn unread_items_are_bounded_in_bytes_too() {
     let mut config = Config::default();
@@ -238,6 +246,7 @@ fn unread_items_are_bounded_in_bytes_too() {
     assert_eq!(pair.end(B).conn.dialog(child).unwrap().unread(), 9, "what was taken makes room");
 }
 
+/// D-12, D-28.
 #[test]
 fn a_pause_does_not_outlast_its_limit() {
     let mut pair = Pair::established(Config::default());
@@ -259,6 +268,7 @@ fn a_pause_does_not_outlast_its_limit() {
     assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(1))));
 }
 
+/// R-3, D-28.
 #[test]
 fn the_handshake_has_one_deadline_for_all_its_bytes() {
     let config = Config::default();
@@ -269,6 +279,7 @@ fn the_handshake_has_one_deadline_for_all_its_bytes() {
     assert_times_out(&mut pair, config.handshake_timeout / 2, Deadline::Handshake);
 }
 
+/// D-28.
 #[test]
 fn a_frame_that_drips_in_times_out() {
     let config = Config::default();
@@ -295,6 +306,7 @@ fn every_frame_has_its_own_time() {
     assert_times_out(&mut pair, config.partial_frame_timeout / 2, Deadline::PartialFrame);
 }
 
+/// D-28, W-5.
 #[test]
 fn writing_that_makes_no_progress_times_out() {
     let config = Config::default();
@@ -323,6 +335,7 @@ fn writing_in_time_disarms_the_deadline() {
     assert_eq!(pair.end(B).conn.poll_timeout(), None);
 }
 
+/// D-35.
 #[test]
 fn a_graceful_close_has_an_end() {
     let mut pair = Pair::established(Config::default());
@@ -338,6 +351,7 @@ fn a_graceful_close_has_an_end() {
     assert_eq!(pair.outcome(B, child), Some(Outcome::Disconnected(CloseReason::Local)));
 }
 
+///
 #[test]
 fn a_probe_gets_its_answer_and_nothing_more() {
     let us = Identity::new(Uid::new("us", "u"));
@@ -353,6 +367,7 @@ fn a_probe_gets_its_answer_and_nothing_more() {
     assert_eq!(conn.handle_input(Instant::EPOCH, &aid), 0);
 }
 
+/// R-4, W-6.
 #[test]
 fn a_probe_that_says_nothing_is_an_ordinary_end() {
     let us = Identity::new(Uid::new("us", "u"));
@@ -363,7 +378,7 @@ fn a_probe_that_says_nothing_is_an_ordinary_end() {
 }
 
 /// The same peer on two connections, with the same ids on both: what it does on one is not seen on the
-/// other.
+/// other. (R-5, D-30)
 #[test]
 fn two_connections_never_affect_each_other() {
     let script = |pair: &mut Pair, step: usize| {
@@ -419,6 +434,7 @@ fn two_connections_never_affect_each_other() {
     }
 }
 
+/// W-41.
 #[test]
 fn errors_beyond_their_room_keep_what_they_mean() {
     let mut config = Config::default();

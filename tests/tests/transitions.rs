@@ -227,6 +227,7 @@ fn print() -> String {
     text
 }
 
+/// D-2 to D-4, D-8, D-9, D-20.
 #[test]
 fn the_printed_tables_are_the_committed_ones() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/transitions.txt");
@@ -238,7 +239,7 @@ fn the_printed_tables_are_the_committed_ones() {
     assert!(committed == printed, "spec/transitions.txt is out of date; see the head of this test");
 }
 
-/// An illegal move ends nothing but the dialog it is about, and blames the one who made it.
+/// An illegal move ends nothing but the dialog it is about, and blames the one who made it. (D-21)
 #[test]
 fn every_illegal_move_is_answered_as_its_role_demands() {
     let mut tried = 0;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use scipp_common::{Ending, Error, convert, ended};
-use scipp_proto::Uid;
+use scipp_common::{End, Ending, Error, StreamCounters, convert, ended, left};
 use scipp_proto::phase::State;
+use scipp_proto::{Outcome, OverrunPolicy, Uid};
 
 use crate::dialog::Dialog;
 use crate::stream::MsgStream;
@@ -75,9 +75,20 @@ impl Context {
         self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
     }
 
-    /// Items that were dropped because nobody received them.
-    pub fn dropped(&self) -> u64 {
-        self.dialog.look(|dialog| dialog.dropped()).unwrap_or_default()
+    /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
+    /// as the first value has come, also before this end of the stream is opened; until then the inbox is that of
+    /// [`Portal::with_inbox`](crate::Portal::with_inbox) or of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// The dialog is gone.
+    pub fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        self.dialog.set_inbox(window, policy)
+    }
+
+    /// How this end stands with the peer's items.
+    pub fn counters(&self) -> StreamCounters {
+        self.dialog.counters()
     }
 
     /// Limits how long each blocking call on this dialog may take.
@@ -85,30 +96,34 @@ impl Context {
         self.dialog.patience.set(timeout);
     }
 
-    /// Runs `body` and does not return before the remote task has ended.
-    pub(crate) fn supervise<T, E: From<Error>>(
-        &self,
-        body: impl FnOnce(&Self) -> Result<T, E>,
-    ) -> Result<(T, Ending), E> {
-        let run = || Ok((body(self)?, self.wait()?));
-        match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(Ok(ended)) => Ok(ended),
-            Ok(Err(error)) => {
-                self.put_down();
-                Err(error)
-            }
-            Err(panic) => {
-                self.put_down();
-                resume_unwind(panic)
-            }
-        }
+    /// How the remote task ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.dialog.look(|dialog| dialog.outcome().cloned()).flatten()
     }
 
-    /// Ends the remote task; how it ends is of no more interest, but it must have ended: no timeout of
-    /// the caller's lets it run on alone.
-    fn put_down(&self) {
-        let _ended_already = self.cancel();
-        let _of_no_interest = self.dialog.final_outcome();
+    /// Runs `body` and does not return before the remote task has ended, as
+    /// [`Portal::open_context`](crate::Portal::open_context) does; an error of `body` leaves the
+    /// [`outcome`](Self::outcome) to be read here.
+    ///
+    /// # Errors
+    ///
+    /// Of `body`, or why the context did not end well.
+    pub fn supervise<T, E: From<Error>>(
+        &self,
+        body: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(T, Ending), E> {
+        let run = || {
+            let value = body()?;
+            self.dialog.outcome()?;
+            Ok(value)
+        };
+        let ran = catch_unwind(AssertUnwindSafe(run));
+        if !matches!(ran, Ok(Ok(_))) {
+            let _ended_already = self.cancel();
+        }
+        // No timeout of the caller's lets the task run on alone.
+        let outcome = self.dialog.final_outcome();
+        left(ran.unwrap_or_else(|panic| resume_unwind(panic)), outcome)
     }
 }
 
@@ -149,7 +164,7 @@ impl<T: DeserializeOwned> Iterator for Items<T> {
         if self.over {
             return None;
         }
-        let next = self.dialog.take().and_then(|item| match item {
+        let next = self.dialog.take(&self.dialog.patience, End::take).and_then(|item| match item {
             Some(item) => Ok(Some(convert::value(&item)?)),
             None => Ok(None),
         });

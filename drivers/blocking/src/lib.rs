@@ -77,6 +77,7 @@ mod pump;
 mod socket;
 mod state;
 mod stream;
+mod subscription;
 
 #[doc = include_str!("../GUIDE.md")]
 pub mod guide {}
@@ -88,11 +89,12 @@ pub use listener::Listener;
 pub use portal::Portal;
 pub use scipp_common::convert::NoArgs;
 pub use scipp_common::{
-    Address, ConnectError, ConversionError, Direction, Ending, Error, Path, Profile, Tap, TappedFrame,
-    TaskError,
+    Address, ConnectError, ConversionError, Direction, Ending, Error, Path, Profile, StreamCounters, Tap,
+    TappedFrame, TaskError,
 };
 pub use scipp_proto as proto;
 pub use stream::MsgStream;
+pub use subscription::Subscription;
 
 /// The example of the README, kept working.
 #[cfg(doctest)]

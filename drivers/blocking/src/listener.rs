@@ -33,7 +33,7 @@ impl Listener {
 
     /// Accepts and serves connections until [`stop`](Self::stop) is called or the actor is cancelled;
     /// then closes what it accepted, in order, and returns when the last one is over. A failing `accept`
-    /// or a failing connection never ends it.
+    /// or a failing connection never ends it.
     pub fn serve(&self) {
         let mut links = Vec::new();
         self.door.accept_until_shut(&mut links);

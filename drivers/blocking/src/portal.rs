@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use scipp_common::convert::{self, NoArgs};
-use scipp_common::{Ending, Error, GRACE, Path, now, returned};
-use scipp_proto::{CloseReason, Counters, Identity, Kind, RuntimeEndpoint, Target};
+use scipp_common::{Address, Ending, Error, GRACE, Inbox, Path, now, returned};
+use scipp_proto::{CloseReason, Counters, Identity, Kind, OverrunPolicy, RuntimeEndpoint, Target};
 
 use crate::context::{Context, Items};
 use crate::dialog::Dialog;
@@ -26,6 +26,7 @@ use crate::link::Link;
 /// may cut it. A connection that was *accepted* belongs to its listener and stays.
 pub struct Portal {
     link: Arc<Link>,
+    inbox: Option<Inbox>,
     timeout: Option<Duration>,
 }
 
@@ -38,7 +39,7 @@ impl Portal {
 
     /// The handle that a connection was made with.
     pub(crate) const fn first(link: Arc<Link>) -> Self {
-        Self { link, timeout: None }
+        Self { link, inbox: None, timeout: None }
     }
 
     /// The same connection, with a limit on each blocking call of what is opened through this handle.
@@ -49,9 +50,23 @@ impl Portal {
         portal
     }
 
+    /// The same connection, with another inbox than the configuration's for each dialog that is opened
+    /// through this handle: how many items of the peer may be unread, and what happens to one more.
+    #[must_use]
+    pub fn with_inbox(&self, window: usize, policy: OverrunPolicy) -> Self {
+        let mut portal = self.clone();
+        portal.inbox = Some((window, policy));
+        portal
+    }
+
     /// What the peer says of itself: a claim, not a proof. `None` before the handshake is complete.
     pub fn peer(&self) -> Option<Identity> {
         self.link.lock().conn.peer().cloned()
+    }
+
+    /// Where the peer is. `None`: it connected to a Unix socket and has no path, or it is gone.
+    pub fn peer_addr(&self) -> Option<Address> {
+        self.link.socket.peer_addr()
     }
 
     /// Calls a function and waits for its result.
@@ -104,9 +119,9 @@ impl Portal {
         E: From<Error>,
     {
         let context = Context::new(self.open(path, Kind::Context, args)?);
-        context.supervise(|context| {
-            let first = context.first().map_err(E::from)?;
-            body(context, first)
+        context.supervise(|| {
+            let first = context.first()?;
+            body(&context, first)
         })
     }
 
@@ -189,14 +204,14 @@ impl Portal {
     where
         A: Serialize + ?Sized,
     {
-        Dialog::open(&self.link, &convert::call(target.into(), kind, args)?, self.timeout)
+        Dialog::open(&self.link, &convert::call(target.into(), kind, args)?, self.inbox, self.timeout)
     }
 }
 
 impl Clone for Portal {
     fn clone(&self) -> Self {
         let mut portal = Self::new(Arc::clone(&self.link));
-        portal.timeout = self.timeout;
+        (portal.inbox, portal.timeout) = (self.inbox, self.timeout);
         portal
     }
 }

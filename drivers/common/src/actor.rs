@@ -87,7 +87,7 @@ impl<L, D, H, T> Shared<L, D, H, T> {
         (conn, serial, tap)
     }
 
-    /// The right to keep one more connection that was accepted.
+    /// The right to keep one more connection that was accepted.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl<L, D, H: Handle, T> Shared<L, D, Arc<H>, T> {
         }
     }
 
-    /// The peer asks for the end of the whole actor by `request`.
+    /// The peer asks for the end of the whole actor by `request`.
     pub fn cancel_for(&self, request: &H)
     where
         L: Link,
@@ -150,6 +150,7 @@ impl<L, D, H: Handle, T> Shared<L, D, Arc<H>, T> {
         self.shut_doors();
     }
 
+    /// The task, if it may run.
     fn prepare(&self, dialog: &Arc<H>, request: &Request) -> Result<(Kind, T, Ticket), Box<Report>> {
         let unable = |why| Box::new(Report::new("RuntimeError", why));
         if self.is_cancelled() {

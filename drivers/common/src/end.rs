@@ -5,13 +5,16 @@ use std::task::Poll;
 
 use scipp_proto::phase::Role;
 use scipp_proto::{
-    Call, Canceller, Connection, DialogId, Kind, Misuse, Outcome, Payload, RemoteError, Report, SendError,
-    Take,
+    Call, Canceller, Connection, DialogId, DialogRef, Kind, Misuse, Outcome, OverrunPolicy, Payload,
+    RemoteError, Report, SendError, Take,
 };
 
 use crate::clock::now;
 use crate::error::{Error, TaskError};
 use crate::guard::Conclusion;
+
+/// How many unread items a dialog may have, and what happens to one more.
+pub type Inbox = (usize, OverrunPolicy);
 
 /// One end of one dialog. All methods look at the core or give it a verb, and none of them waits:
 /// `Pending` means "ask again when something happened to the dialog".
@@ -49,11 +52,19 @@ impl End {
             Err(SendError::Full) => return Poll::Pending,
             Err(SendError::Failed) => Err(self.why(conn)),
             Err(SendError::Misuse(misuse)) => Err(misuse.into()),
-            Err(_) => Err(match conn.dialog(self.id).and_then(|dialog| dialog.outcome()) {
-                None | Some(Outcome::Returned(_)) => Error::StreamEnded,
-                Some(_) => self.why(conn),
-            }),
+            Err(_) => Err(self.why_no_stream(conn)),
         })
+    }
+
+    /// Whether there is something to receive, now or later.
+    ///
+    /// # Errors
+    ///
+    /// The stream has ended and all was received, or why the dialog is of no more use.
+    pub fn check_receiving(self, conn: &Connection) -> Result<(), Error> {
+        self.check(conn)?;
+        let is_spent = conn.dialog(self.id).is_none_or(|dialog| dialog.is_spent());
+        if is_spent { Err(self.why_no_stream(conn)) } else { Ok(()) }
     }
 
     /// Asks the task to end: the parent the other end's, the child its own.
@@ -73,6 +84,14 @@ impl End {
     pub fn open_stream(self, conn: &mut Connection) -> Result<(), Error> {
         self.check(conn)?;
         Ok(conn.open_stream(self.id)?)
+    }
+
+    /// Why there is no stream any more.
+    fn why_no_stream(self, conn: &Connection) -> Error {
+        match conn.dialog(self.id).map(|dialog| (dialog.error(), dialog.outcome())) {
+            Some((None, None | Some(Outcome::Returned(_)))) => Error::StreamEnded,
+            _ => self.why(conn),
+        }
     }
 
     /// Why a dialog is of no more use.
@@ -97,13 +116,17 @@ impl End {
         self.role == Role::Parent
     }
 
-    /// Opens a dialog.
+    /// Opens a dialog, with an inbox that is not the configuration's if one is given.
     ///
     /// # Errors
     ///
     /// Nothing was sent.
-    pub fn open(conn: &mut Connection, call: &Call) -> Result<Self, Error> {
-        Ok(Self { id: conn.open(now(), call)?, role: Role::Parent })
+    pub fn open(conn: &mut Connection, call: &Call, inbox: Option<Inbox>) -> Result<Self, Error> {
+        let end = Self { id: conn.open(now(), call)?, role: Role::Parent };
+        if let Some((window, policy)) = inbox {
+            conn.set_inbox(end.id, window, policy)?;
+        }
+        Ok(end)
     }
 
     /// The first value of a context.
@@ -111,8 +134,7 @@ impl End {
         if let Some(first) = conn.take_first(self.id) {
             return Poll::Ready(Ok(first));
         }
-        let none_to_come =
-            |dialog: scipp_proto::DialogRef<'_>| dialog.error().is_some() || dialog.outcome().is_some();
+        let none_to_come = |dialog: DialogRef<'_>| dialog.error().is_some() || dialog.outcome().is_some();
         if conn.dialog(self.id).is_none_or(none_to_come) {
             return Poll::Ready(Err(self.why(conn)));
         }
@@ -181,6 +203,10 @@ impl End {
         let concluded = match conclusion {
             Ok(value) => conn.finish(self.id, value),
             Err(TaskError::Call(error)) if self.is_its_end(conn, &error) => conn.unwound(self.id),
+            // Nobody wants more of a generator: it ends in order. (D-9)
+            Err(TaskError::Call(Error::StreamEnded)) if self.is_left(conn) => {
+                conn.finish(self.id, Payload::NIL)
+            }
             Err(TaskError::Call(Error::Remote(error))) => conn.relay(self.id, &error),
             Err(error) => conn.fail(self.id, error.into_report()),
         };
@@ -201,7 +227,7 @@ impl End {
         let _lost = conn.unwound(self.id);
     }
 
-    /// In whose name a request to cancel this actor is carried out.
+    /// In whose name a request to cancel this actor is carried out.
     pub(crate) fn requester(conn: &Connection) -> Canceller {
         conn.peer().map_or(Canceller::Us, |peer| Canceller::Actor(peer.uid.clone()))
     }
@@ -210,6 +236,12 @@ impl End {
     pub(crate) fn acknowledge(self, conn: &mut Connection) {
         // The connection may have gone meanwhile, and the request with it.
         let _gone = conn.acknowledge(self.id);
+    }
+
+    /// Whether this is a generator whose parent has stopped it.
+    fn is_left(self, conn: &Connection) -> bool {
+        let is_left = |dialog: DialogRef<'_>| dialog.kind() == Kind::Generator && dialog.is_stopped_by_peer();
+        conn.dialog(self.id).is_some_and(is_left)
     }
 
     /// Whether `error` is how this very dialog's calls report that the task was told to end.

@@ -46,6 +46,20 @@ pub fn ended(outcome: Outcome) -> Result<Ending, Error> {
     }
 }
 
+/// What a body beside a remote task comes to once the task has ended: its own error, if it failed, whatever
+/// the outcome; else the outcome's. (D-47)
+///
+/// # Errors
+///
+/// See above.
+pub fn left<T, E: From<Error>>(
+    body: Result<T, E>,
+    outcome: Result<Outcome, Error>,
+) -> Result<(T, Ending), E> {
+    let value = body?;
+    Ok((value, outcome.and_then(ended)?))
+}
+
 /// The result of a call.
 ///
 /// # Errors

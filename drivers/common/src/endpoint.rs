@@ -6,10 +6,10 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_proto::{Kind, Kwargs, Report, RuntimeEndpoint, Target};
+use scipp_proto::{Kind, Kwargs, Payload, Report, RuntimeEndpoint, Target};
 
 use crate::convert;
-use crate::error::{Error, TaskError};
+use crate::error::TaskError;
 use crate::guard::{Conclusion, guarded};
 
 /// Where a function lives: module path and bare name.
@@ -40,6 +40,7 @@ impl<H, T> Endpoint<H, T> {
     }
 }
 
+/// Arguments as the endpoint wants them. (D-34)
 fn arguments<A: DeserializeOwned>(kwargs: &Kwargs) -> Result<A, Box<Report>> {
     convert::arguments(kwargs).map_err(|error| report("TypeError", format!("arguments: {error}")))
 }
@@ -52,10 +53,10 @@ fn report(type_name: &str, text: String) -> Box<Report> {
 ///
 /// # Errors
 ///
-/// Of the body, or the value cannot be sent.
+/// Of the body, or the value cannot be sent: a type error, as for a value that its spec forbids. (D-27)
 pub fn conclusion<R: Serialize, E: Into<TaskError>>(result: Result<R, E>) -> Conclusion {
     let value = result.map_err(Into::into)?;
-    convert::payload(&value).map_err(|error| TaskError::Call(Error::Conversion(error)))
+    Payload::encode(&value).map_err(|error| Report::from(&error).into())
 }
 
 /// Everything an actor does for its peers.
@@ -75,7 +76,7 @@ impl<H, T> Endpoints<H, T> {
         self.runtime.insert(request, endpoint);
     }
 
-    /// What serves `target`.
+    /// What serves `target`. (D-34, R-13)
     pub(crate) fn find(&self, target: &Target) -> Result<&Endpoint<H, T>, Box<Report>> {
         match target {
             Target::Function { ns, func } => {

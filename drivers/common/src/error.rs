@@ -38,6 +38,10 @@ pub enum Error {
     /// Sending on a stream that has ended, by either side.
     #[error("the stream has ended")]
     StreamEnded,
+    /// This subscriber was slower than the others by more than the window, and so many items are lost to it.
+    /// It goes on at the oldest item that is kept.
+    #[error("{0} items were lost to a slow subscriber")]
+    Lagged(u64),
     /// The time that this handle was given for one call ran out. The dialog goes on.
     #[error("timed out")]
     TimedOut,

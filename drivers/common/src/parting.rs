@@ -63,7 +63,7 @@ impl Parting {
         }
     }
 
-    /// What to do, after a look at the socket.
+    /// What to do, after a look at the socket. (W-5, R-25)
     pub fn step(&mut self, sight: Sight, now: Instant) -> Step {
         match *self {
             Self::Finishing { until } if sight.is_broken || until <= now => *self = Self::Over,
@@ -102,6 +102,7 @@ mod tests {
         START.saturating_add(by)
     }
 
+    /// W-5, R-25.
     #[test]
     fn what_was_begun_is_finished_and_the_peer_heard_out() {
         let mut parting = Parting::new(&CloseReason::Local, STALL, START);
@@ -113,6 +114,7 @@ mod tests {
         assert_eq!(parting.step(Sight { is_deaf: true, ..WRITTEN }, START), Step::Close);
     }
 
+    ///
     #[test]
     fn no_peer_can_put_the_end_off() {
         let mut parting = Parting::new(&CloseReason::Local, STALL, START);
@@ -135,6 +137,7 @@ mod tests {
         assert_eq!(parting.step(broken, START), Step::Close);
     }
 
+    ///
     #[test]
     fn where_nobody_reads_there_is_nothing_to_finish() {
         for reason in [CloseReason::Eof, CloseReason::Reset, CloseReason::TimedOut(Deadline::WriteStall)] {

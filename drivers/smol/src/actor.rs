@@ -12,7 +12,7 @@ use futures_util::{AsyncRead, AsyncWrite};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_common::{ConnectError, Entrance, Handles, Path, Profile, TaskError, Ticket};
+use scipp_common::{Address, ConnectError, Entrance, Handles, Path, Profile, TaskError, Ticket};
 use scipp_proto::{Canceller, Identity, RuntimeEndpoint};
 
 use crate::child::{ChildContext, Yielder};
@@ -56,7 +56,8 @@ impl Actor {
         &self,
         addr: impl Into<SocketAddr>,
     ) -> Result<(Portal, Driver<Socket>), ConnectError> {
-        self.connect_over(Socket::connect_tcp(addr.into()).await?).await
+        let socket = Socket::connect_tcp(addr.into()).await?;
+        self.meet(socket.peer_addr(), socket).await
     }
 
     /// Connects to a Unix socket and introduces itself.
@@ -72,7 +73,8 @@ impl Actor {
         &self,
         path: impl AsRef<FilePath>,
     ) -> Result<(Portal, Driver<Socket>), ConnectError> {
-        self.connect_over(Socket::connect_unix(path.as_ref()).await?).await
+        let socket = Socket::connect_unix(path.as_ref()).await?;
+        self.meet(socket.peer_addr(), socket).await
     }
 
     /// Introduces itself over any connected byte stream.
@@ -88,7 +90,14 @@ impl Actor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut driver = Link::made(&self.shared, io);
+        self.meet(None, io).await
+    }
+
+    async fn meet<S>(&self, peer_addr: Option<Address>, io: S) -> Result<(Portal, Driver<S>), ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut driver = Link::made(&self.shared, peer_addr, io);
         let link = Arc::clone(driver.link());
         let portal = Portal::first(Arc::clone(&link));
         driver.drive(link.established()).await.map_err(ConnectError::Handshake)?;
@@ -105,7 +114,7 @@ impl Actor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let driver = Link::accepted(&self.shared, io)?;
+        let driver = Link::accepted(&self.shared, None, io)?;
         Ok((driver.portal(), driver))
     }
 
@@ -237,27 +246,33 @@ pub(crate) type Shared = scipp_common::Shared<Link, Door, Arc<Dialog>, Body>;
 
 impl Link {
     /// Makes a connection that closes with the application's handles, of which the caller has the first.
-    pub(crate) fn made<S>(actor: &Arc<Shared>, io: S) -> Driver<S>
+    pub(crate) fn made<S>(actor: &Arc<Shared>, peer_addr: Option<Address>, io: S) -> Driver<S>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        Self::begin(actor, io, Some(Handles::first()), None)
+        Self::begin(actor, peer_addr, io, Some(Handles::first()), None)
     }
 
     /// Makes a connection that lives as long as its peer and its listener want.
-    pub(crate) fn accepted<S>(actor: &Arc<Shared>, io: S) -> io::Result<Driver<S>>
+    pub(crate) fn accepted<S>(actor: &Arc<Shared>, peer_addr: Option<Address>, io: S) -> io::Result<Driver<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        Ok(Self::begin(actor, io, None, Some(actor.admit_connection()?)))
+        Ok(Self::begin(actor, peer_addr, io, None, Some(actor.admit_connection()?)))
     }
 
-    fn begin<S>(actor: &Arc<Shared>, io: S, handles: Option<Handles>, ticket: Option<Ticket>) -> Driver<S>
+    fn begin<S>(
+        actor: &Arc<Shared>,
+        peer_addr: Option<Address>,
+        io: S,
+        handles: Option<Handles>,
+        ticket: Option<Ticket>,
+    ) -> Driver<S>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (conn, serial, tap) = actor.connection();
-        let link = Arc::new(Self::new(conn, serial, Arc::clone(actor), handles));
+        let link = Arc::new(Self::new(conn, serial, Arc::clone(actor), peer_addr, handles));
         actor.remember(serial, Arc::clone(&link), ticket);
         Driver::new(link, io, tap)
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use scipp_common::{Error, Handle, convert};
-use scipp_proto::Uid;
+use scipp_common::{Error, Handle, StreamCounters, convert};
 use scipp_proto::phase::State;
+use scipp_proto::{OverrunPolicy, Uid};
 
 use crate::dialog::Dialog;
 use crate::portal::Portal;
@@ -74,6 +74,22 @@ impl ChildContext {
     /// Where this end of the dialog is.
     pub fn state(&self) -> Option<State> {
         self.dialog.look(|dialog| dialog.state())
+    }
+
+    /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
+    /// as [`started`](Self::started) was called, also before this end of the stream is opened; until then the inbox is that of the
+    /// configuration.
+    ///
+    /// # Errors
+    ///
+    /// The dialog is gone.
+    pub fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        self.dialog.set_inbox(window, policy)
+    }
+
+    /// How this end stands with the peer's items.
+    pub fn counters(&self) -> StreamCounters {
+        self.dialog.counters()
     }
 
     /// The connection this task was requested on: its peer, and dialogs of our own with it.

@@ -7,12 +7,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task;
 
+use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, Stream};
 use serde::de::DeserializeOwned;
 
-use scipp_common::{Ending, Error, convert, ended};
-use scipp_proto::Uid;
+use scipp_common::{End, Ending, Error, StreamCounters, convert, ended, left};
 use scipp_proto::phase::State;
+use scipp_proto::{Outcome, OverrunPolicy, Uid};
 
 use crate::dialog::Dialog;
 use crate::link::Link;
@@ -84,33 +85,49 @@ impl Context {
         self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
     }
 
-    /// Items that were dropped because nobody received them.
-    pub fn dropped(&self) -> u64 {
-        self.dialog.look(|dialog| dialog.dropped()).unwrap_or_default()
+    /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
+    /// as the first value has come, also before this end of the stream is opened; until then the inbox is that of
+    /// [`Portal::with_inbox`](crate::Portal::with_inbox) or of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// The dialog is gone.
+    pub fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        self.dialog.set_inbox(window, policy)
     }
 
-    /// Runs `body` and does not return before the remote task has ended.
-    pub(crate) async fn supervise<T, E: From<Error>>(
+    /// How this end stands with the peer's items.
+    pub fn counters(&self) -> StreamCounters {
+        self.dialog.counters()
+    }
+
+    /// How the remote task ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.dialog.look(|dialog| dialog.outcome().cloned()).flatten()
+    }
+
+    /// Runs `body` and does not return before the remote task has ended, as
+    /// [`Portal::open_context`](crate::Portal::open_context) does; an error of `body` leaves the
+    /// [`outcome`](Self::outcome) to be read here.
+    ///
+    /// # Errors
+    ///
+    /// Of `body`, or why the context did not end well.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, `body` is dropped where it is; the remote task is cancelled when the
+    /// context is dropped as well.
+    pub async fn supervise<T, E: From<Error>>(
         &self,
         body: impl Future<Output = Result<T, E>>,
     ) -> Result<(T, Ending), E> {
-        match AssertUnwindSafe(body).catch_unwind().await {
-            Ok(Ok(value)) => Ok((value, self.wait().await?)),
-            Ok(Err(error)) => {
-                self.put_down().await;
-                Err(error)
-            }
-            Err(panic) => {
-                self.put_down().await;
-                resume_unwind(panic)
-            }
+        let ran = AssertUnwindSafe(body).catch_unwind().await;
+        if !matches!(ran, Ok(Ok(_))) {
+            let _ended_already = self.cancel();
         }
-    }
-
-    /// Ends the remote task; how it ends is of no more interest.
-    async fn put_down(&self) {
-        let _ended_already = self.cancel();
-        let _of_no_interest = self.dialog.outcome().await;
+        let outcome = self.dialog.outcome().await;
+        left(ran.unwrap_or_else(|panic| resume_unwind(panic)), outcome)
     }
 }
 
@@ -148,7 +165,13 @@ impl<T: DeserializeOwned> Stream for Items<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> task::Poll<Option<Self::Item>> {
-        self.get_mut().items.poll_next(cx)
+        self.get_mut().items.poll_next(cx, End::take)
+    }
+}
+
+impl<T: DeserializeOwned> FusedStream for Items<T> {
+    fn is_terminated(&self) -> bool {
+        self.items.is_over
     }
 }
 

@@ -90,6 +90,7 @@ mod listener;
 mod portal;
 mod socket;
 mod stream;
+mod subscription;
 mod task;
 mod wait;
 
@@ -104,9 +105,10 @@ pub use listener::Listener;
 pub use portal::Portal;
 pub use scipp_common::convert::NoArgs;
 pub use scipp_common::{
-    Address, ConnectError, ConversionError, Direction, Ending, Error, Path, Profile, Tap, TappedFrame,
-    TaskError,
+    Address, ConnectError, ConversionError, Direction, Ending, Error, Path, Profile, StreamCounters, Tap,
+    TappedFrame, TaskError,
 };
 pub use scipp_proto as proto;
 pub use socket::Socket;
 pub use stream::{Incoming, MsgStream, Outgoing};
+pub use subscription::Subscription;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
-use scipp_common::{GRACE, Handles, now};
+use scipp_common::{Address, GRACE, Handles, now};
 use scipp_proto::{Canceller, CloseReason, Connection, Instant};
 
 use crate::actor::Shared;
@@ -16,6 +16,8 @@ use crate::wait::{Place, Spot, Waiters};
 pub(crate) struct Link {
     pub(crate) actor: Arc<Shared>,
     pub(crate) serial: u64,
+    /// Where the peer is, as far as known.
+    pub(crate) peer_addr: Option<Address>,
     /// Portals and dialogs of the application, if the connection closes with the last of them.
     handles: Option<Handles>,
     state: Mutex<State>,
@@ -41,7 +43,13 @@ pub(crate) struct State {
 }
 
 impl Link {
-    pub(crate) fn new(conn: Connection, serial: u64, actor: Arc<Shared>, handles: Option<Handles>) -> Self {
+    pub(crate) fn new(
+        conn: Connection,
+        serial: u64,
+        actor: Arc<Shared>,
+        peer_addr: Option<Address>,
+        handles: Option<Handles>,
+    ) -> Self {
         let state = State {
             conn,
             waiters: Waiters::default(),
@@ -53,7 +61,7 @@ impl Link {
             driver: None,
             calls: Vec::new(),
         };
-        Self { actor, serial, handles, state: Mutex::new(state) }
+        Self { actor, serial, peer_addr, handles, state: Mutex::new(state) }
     }
 
     /// Does something under the lock, then wakes whom it concerns. Nothing panics under the lock, and if it

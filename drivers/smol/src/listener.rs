@@ -43,7 +43,7 @@ impl Listener {
 
     /// Accepts and serves connections, all in this one task, until [`stop`](Self::stop) is called or the
     /// actor is cancelled; then closes what it accepted, in order, and returns when the last one is over. A
-    /// failing `accept` or a failing connection never ends it.
+    /// failing `accept` or a failing connection never ends it.
     ///
     /// To serve connections in tasks of their own, [`accept`](Self::accept) them.
     ///
@@ -80,7 +80,9 @@ impl Listener {
             let open = self.door.entrance.open()?;
             let error = match select(pin!(open.socket.accept()), shut).await {
                 Either::Left((accepted, _)) => {
-                    match accepted.and_then(|socket| Link::accepted(&self.door.actor, socket)) {
+                    match accepted
+                        .and_then(|socket| Link::accepted(&self.door.actor, socket.peer_addr(), socket))
+                    {
                         Ok(driver) => return Some((driver.portal(), driver)),
                         Err(error) => error,
                     }

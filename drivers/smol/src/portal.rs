@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use scipp_common::convert::{self, NoArgs};
-use scipp_common::{Ending, Error, GRACE, Path, now, returned};
-use scipp_proto::{CloseReason, Counters, Identity, Kind, RuntimeEndpoint, Target};
+use scipp_common::{Address, Ending, Error, GRACE, Inbox, Path, now, returned};
+use scipp_proto::{CloseReason, Counters, Identity, Kind, OverrunPolicy, RuntimeEndpoint, Target};
 
 use crate::context::{Context, Items};
 use crate::dialog::Dialog;
@@ -26,6 +26,7 @@ use crate::link::Link;
 /// *accepted* lives until its peer or its listener ends it.
 pub struct Portal {
     link: Arc<Link>,
+    inbox: Option<Inbox>,
 }
 
 impl Portal {
@@ -37,12 +38,27 @@ impl Portal {
 
     /// The handle that a connection was made with.
     pub(crate) const fn first(link: Arc<Link>) -> Self {
-        Self { link }
+        Self { link, inbox: None }
+    }
+
+    /// The same connection, with another inbox than the configuration's for each dialog that is opened
+    /// through this handle: how many items of the peer may be unread, and what happens to one more.
+    #[must_use]
+    pub fn with_inbox(&self, window: usize, policy: OverrunPolicy) -> Self {
+        let mut portal = self.clone();
+        portal.inbox = Some((window, policy));
+        portal
     }
 
     /// What the peer says of itself: a claim, not a proof. `None` before the handshake is complete.
     pub fn peer(&self) -> Option<Identity> {
         self.link.with(|state| state.conn.peer().cloned())
+    }
+
+    /// Where the peer is. `None`: it connected to a Unix socket and has no path, or the connection was made
+    /// over something else.
+    pub fn peer_addr(&self) -> Option<Address> {
+        self.link.peer_addr.clone()
     }
 
     /// Calls a function and waits for its result.
@@ -212,13 +228,15 @@ impl Portal {
     where
         A: Serialize + ?Sized,
     {
-        Dialog::open(&self.link, &convert::call(target.into(), kind, args)?)
+        Dialog::open(&self.link, &convert::call(target.into(), kind, args)?, self.inbox)
     }
 }
 
 impl Clone for Portal {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.link))
+        let mut portal = Self::new(Arc::clone(&self.link));
+        portal.inbox = self.inbox;
+        portal
     }
 }
 

@@ -17,7 +17,7 @@ use crate::wire::cursor::{Cursor, Token};
 use crate::wire::error::Refusal;
 
 /// Everything in `bytes` that does not conform to the first of `nodes`, at most `most` parts. If it is
-/// `exact`, what the type would lose or change does not conform either. (P-21)
+/// `exact`, what the type would lose or change does not conform either. (P-21, P-11)
 pub(super) fn check(nodes: &Nodes, bytes: &[u8], most: usize, exact: bool) -> Vec<Mismatch> {
     let mut check = Check {
         nodes,
@@ -307,7 +307,7 @@ impl<'n, 'b> Check<'n, 'b> {
         Ok(())
     }
 
-    /// The value at `start` does not conform: notes it and passes it.
+    /// The value at `start` does not conform: notes it and passes it. (P-12)
     #[cold]
     fn reject(&mut self, start: Cursor<'b>, id: Id) -> Result<(), Stop> {
         let offset = start.offset();
@@ -323,12 +323,13 @@ impl<'n, 'b> Check<'n, 'b> {
         self.push(Mismatch { path, offset, expected, found })
     }
 
+    /// Ends the check when there are enough. (P-13)
     fn push(&mut self, mismatch: Mismatch) -> Result<(), Stop> {
         self.mismatches.push(mismatch);
         if self.mismatches.len() >= self.most { Err(Stop::Enough) } else { Ok(()) }
     }
 
-    /// Levels of containers that may be entered from here.
+    /// Levels of containers that may be entered from here. (P-14)
     fn levels(&self) -> usize {
         Payload::MAX_DEPTH.saturating_sub(self.stack.len())
     }

@@ -19,7 +19,7 @@ impl core::str::FromStr for Spec {
 }
 
 impl Spec {
-    /// Reads a type whose names are defined in its own text or in `known`, within the usual limits.
+    /// Reads a type whose names are defined in its own text or in `known`, within the usual limits. (P-15)
     ///
     /// # Errors
     ///

@@ -78,7 +78,7 @@ impl<'b> Frame<'_, 'b> {
     }
 }
 
-/// The way through these containers.
+/// The way through these containers. (P-12)
 #[cold]
 pub(super) fn path(stack: &[Frame<'_, '_>]) -> String {
     let mut path = String::new();

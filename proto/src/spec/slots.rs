@@ -72,7 +72,7 @@ impl Slots {
         Self { params: None, started: Some(spec.clone()), yields: Some(spec.clone()), result: Some(spec) }
     }
 
-    /// The spec in a slot.
+    /// The spec in a slot. (P-17)
     pub const fn get(&self, slot: Slot) -> Option<&PldSpec> {
         match slot {
             Slot::Params => self.params.as_ref(),

@@ -73,6 +73,7 @@ fn open_with_other_id(head: &[u8], cid: Text<'_>, out: &mut BytesMut) {
     borrowed(cid, out);
 }
 
+/// The value as the application made it. (W-14)
 #[inline]
 fn payload<const N: usize>(head: &[u8; N], cid: Text<'_>, pld: &[u8], out: &mut BytesMut) {
     open(head, cid, pld.len(), out);
@@ -162,6 +163,7 @@ fn addresses(addrs: &[WireAddr], out: &mut BytesMut) {
     }
 }
 
+/// Every key and no other. (W-11, W-12)
 fn error(message: &ErrorMsg, out: &mut BytesMut) {
     out.put_slice(&[0; PREFIX]);
     out.put_slice(b"\x8c\xa8msg_type\xa5Error\xa7src_uid");

@@ -26,7 +26,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A pair of texts of at most `limit` bytes each: name and uuid.
+    /// A pair of texts of at most `limit` bytes each: name and uuid. (W-22)
     pub(crate) fn uid(&mut self, field: &'static str, limit: usize) -> Result<(Text<'a>, Text<'a>), Refusal> {
         let offset = self.offset();
         let token = self.token()?;
@@ -36,7 +36,7 @@ impl<'a> Cursor<'a> {
         Ok((self.text(field, limit)?, self.text(field, limit)?))
     }
 
-    /// A truth value; no number stands for one.
+    /// A truth value; no number stands for one. (W-22)
     pub(crate) fn boolean(&mut self, field: &'static str) -> Result<bool, Refusal> {
         let offset = self.offset();
         let token = self.token()?;
@@ -44,7 +44,7 @@ impl<'a> Cursor<'a> {
         Ok(value)
     }
 
-    /// The next value, unless it is nil.
+    /// The next value, unless it is nil. (W-22)
     pub(crate) fn optional<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, Refusal>,

@@ -13,6 +13,7 @@ use super::message::{SpawnSpec, WireAddr};
 use crate::identity::{Era, Identity, Uid};
 use crate::payload::Payload;
 
+/// Of either era: what was added since is optional.
 pub(super) fn aid(entries: &mut Entries<'_>, limits: &Limits) -> Result<Identity, Refusal> {
     let mut name = Slot::new("name");
     let mut uuid = Slot::new("uuid");
@@ -58,6 +59,7 @@ fn process_id(cursor: &mut Cursor<'_>) -> Result<i64, Refusal> {
     Err(wrong_type("pid", "an int of 64 bits with sign", token, offset))
 }
 
+/// Settings for the application; nothing is done about them.
 pub(super) fn spawn_spec(
     entries: &mut Entries<'_>,
     body: &Bytes,
@@ -122,6 +124,7 @@ fn addresses(
     Ok(addrs)
 }
 
+/// The kind of the second element decides.
 fn address(cursor: &mut Cursor<'_>, field: &'static str, limits: &Limits) -> Result<WireAddr, Refusal> {
     let offset = cursor.offset();
     let token = cursor.token()?;

@@ -10,7 +10,7 @@ use super::text::{Text, checked_text};
 const FEW: usize = 8;
 
 impl<'a> Cursor<'a> {
-    /// A map with distinct names as keys. `value` reads each value, the name given.
+    /// A map with distinct names as keys. `value` reads each value, the name given. (W-24)
     #[inline]
     pub(crate) fn names(
         &mut self,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use scipp_proto::phase::Role;
 use scipp_proto::{Instant, OverrunPolicy};
 
-use super::chance::Chance;
 use super::counts::Counts;
+use crate::chance::Chance;
 use crate::world::{Broken, Hung, Line, Stage, World};
 
 /// What goes wrong with a link.

@@ -4,7 +4,6 @@
 //! cancelled by others, and [`Fault`]s. After every step the rules of [`world`](crate::world) are checked; when a
 //! batch comes to rest every dialog of it has ended. One seed replays one run exactly.
 
-mod chance;
 mod counts;
 mod links;
 mod plans;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use scipp_proto::{Config, Kind};
 
-use super::chance::Chance;
 use super::links::POLICIES;
+use crate::chance::Chance;
 use crate::precedence::Actor;
 use crate::world::{May, Plan, Policy, World};
 

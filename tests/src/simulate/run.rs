@@ -5,10 +5,10 @@ use std::time::Duration;
 use scipp_proto::phase::Role;
 use scipp_proto::{Deadline, Instant};
 
-use super::chance::Chance;
 use super::counts::Counts;
 use super::links::{Direction, strike};
 use super::plans::{network, plan_batch};
+use crate::chance::Chance;
 use crate::world::{Action, Broken, Hung, Rule, Verb, World, draw};
 
 /// Batches of dialogs in one run.

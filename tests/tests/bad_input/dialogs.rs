@@ -4,7 +4,7 @@ use rmpv::Value;
 use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::script::{call, cid, inject, int, report};
 use scipp_proto::phase::Role;
-use scipp_proto::wire::{ErrorMsg, Fault, Message, MsgKind, SpawnSpec, Start};
+use scipp_proto::wire::{ErrorMsg, Fault, Message, MsgKind, SpawnSpec, Start, WireAddr};
 use scipp_proto::{
     Call, CloseReason, Config, Event, Failure, Identity, Kind, Kwargs, Misuse, OpenError, Outcome, Payload,
     PeerViolation, RemoteErrorKind, RuntimeEndpoint, Target, Uid,
@@ -14,6 +14,7 @@ use Side::{A, B};
 
 use crate::raw::{error, fault, inject_value, message, pair, start, start_but, uid, violation};
 
+/// D-33.
 #[test]
 fn the_id_of_a_live_dialog_cannot_be_used_again() {
     let mut pair = pair();
@@ -31,6 +32,7 @@ fn the_id_of_a_live_dialog_cannot_be_used_again() {
     }
 }
 
+/// D-33.
 #[test]
 fn the_id_of_an_ended_dialog_can_be_used_again() {
     let mut pair = pair();
@@ -45,6 +47,7 @@ fn the_id_of_an_ended_dialog_can_be_used_again() {
     assert!(pair.next_opened(B).is_some());
 }
 
+///
 #[test]
 fn nothing_but_an_aid_comes_first() {
     let mut frames = Pair::new(Config::default());
@@ -92,6 +95,7 @@ fn spawn_spec() -> SpawnSpec {
     }
 }
 
+/// R-6, D-30.
 #[test]
 fn a_second_handshake_closes_the_connection() {
     let mut spawned = Config::default();
@@ -104,6 +108,7 @@ fn a_second_handshake_closes_the_connection() {
     }
 }
 
+///
 #[test]
 fn a_spawn_spec_is_the_second_frame_of_a_parent_process_or_none() {
     let mut spawned = Config::default();
@@ -132,6 +137,40 @@ fn a_spawn_spec_is_the_second_frame_of_a_parent_process_or_none() {
     assert!(!ordinary.end(B).events.iter().any(|event| matches!(event, Event::SpawnSpec(_))));
 }
 
+///
+#[test]
+fn the_second_element_of_an_address_says_what_it_is() {
+    let mut config = Config::default();
+    config.spawned = true;
+    let address = |second: Value| Value::Array(vec!["not.an.address".into(), second]);
+    let spawn_spec = |addresses: Vec<Value>| {
+        let map = Value::Map(vec![]);
+        let fields = [
+            ("_parent_main_data", map.clone()),
+            ("_runtime_vars", map.clone()),
+            ("enable_modules", map),
+            ("reg_addrs", Value::Array(addresses)),
+            ("bind_addrs", Value::Nil),
+        ];
+        message("SpawnSpec", &fields)
+    };
+    let mut spawned = Pair::established(config);
+    for second in [Value::Nil, (-1).into(), Value::Boolean(true), Value::Array(vec![])] {
+        let mut pair = spawned.clone();
+        inject_value(&mut pair, &spawn_spec(vec![address(second)]));
+        pair.deliver(B, usize::MAX);
+        assert_eq!(*fault(&pair), Fault::NotAMessage);
+    }
+    inject_value(&mut spawned, &spawn_spec(vec![address(70_000.into()), address("70000".into())]));
+    spawned.deliver(B, usize::MAX);
+    let Some(Event::SpawnSpec(spec)) = spawned.end(B).events.back() else { panic!() };
+    let host = String::from("not.an.address");
+    let expected = [WireAddr::Tcp(host.clone(), 70_000), WireAddr::Unix(host, "70000".into())];
+    assert_eq!(spec.reg_addrs, expected, "as it came");
+    assert!(spawned.in_flight(A).is_empty());
+}
+
+/// D-22.
 #[test]
 fn an_error_without_id_ends_everything_on_its_connection() {
     let mut pair = pair();
@@ -146,6 +185,7 @@ fn an_error_without_id_ends_everything_on_its_connection() {
     assert!(pair.in_flight(A).is_empty(), "nothing is sent");
 }
 
+/// W-33, W-41.
 #[test]
 fn a_defective_error_still_fails_its_dialog() {
     type Defect = (&'static str, Value, fn(&ErrorMsg) -> bool);
@@ -191,6 +231,7 @@ fn a_defective_error_still_fails_its_dialog() {
     }
 }
 
+/// D-2, D-21.
 #[test]
 fn another_kind_than_expected_fails_the_open() {
     for (expected, accepted) in [(Kind::Function, Kind::Context), (Kind::Context, Kind::Generator)] {
@@ -212,6 +253,7 @@ fn another_kind_than_expected_fails_the_open() {
     }
 }
 
+/// D-17.
 #[test]
 fn cancelling_what_is_not_there_has_no_effect() {
     let mut pair = pair();
@@ -235,6 +277,7 @@ fn cancelling_what_is_not_there_has_no_effect() {
     assert!(!pair.end(B).conn.dialog(own).unwrap().is_ended());
 }
 
+///
 #[test]
 fn an_actor_cancel_can_be_refused() {
     let mut pair = pair();
@@ -254,6 +297,7 @@ fn an_actor_cancel_can_be_refused() {
     assert!(matches!(pair.outcome(A, parent), Some(Outcome::Failed(Failure::Remote(_)))));
 }
 
+///
 #[test]
 fn the_runtime_is_not_addressed_as_a_module() {
     let mut pair = pair();

@@ -26,6 +26,7 @@ fn assert_refused(pair: &mut Pair, cid: &str, type_name: &str) {
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(1)))));
 }
 
+/// W-30, D-30.
 #[test]
 fn what_is_not_one_value_closes_the_connection() {
     let deep = [vec![0x91; 600], vec![0xc0]].concat();
@@ -39,6 +40,7 @@ fn what_is_not_one_value_closes_the_connection() {
     }
 }
 
+/// W-30.
 #[test]
 fn the_reference_forgives_four_malformed_frames() {
     let mut pair = Pair::established(Config::reference());
@@ -53,6 +55,7 @@ fn the_reference_forgives_four_malformed_frames() {
     assert_eq!(*fault(&pair), Fault::Malformed);
 }
 
+/// W-31, D-30.
 #[test]
 fn what_is_no_message_closes_the_connection() {
     let odd_key = Value::Map(vec![(1.into(), 2.into())]);
@@ -78,6 +81,7 @@ fn what_is_no_message_closes_the_connection() {
     }
 }
 
+/// W-23, W-24, W-32.
 #[test]
 fn a_start_with_a_wrong_envelope_is_refused() {
     let doubled = Value::Map(vec![("a".into(), 1.into()), ("a".into(), 2.into())]);
@@ -98,6 +102,7 @@ fn a_start_with_a_wrong_envelope_is_refused() {
     }
 }
 
+/// D-15.
 #[test]
 fn a_cancel_request_with_bad_arguments_is_refused() {
     let map = |entries: &[(&str, Value)]| {
@@ -121,6 +126,7 @@ fn a_cancel_request_with_bad_arguments_is_refused() {
     }
 }
 
+/// D-32.
 #[test]
 fn a_start_in_the_name_of_another_actor_is_refused() {
     for wrong in [uid("carol"), Value::Array(vec!["alice".into(), "other".into()])] {
@@ -130,6 +136,7 @@ fn a_start_in_the_name_of_another_actor_is_refused() {
     }
 }
 
+/// D-32, D-16.
 #[test]
 fn cancel_requests_are_not_asked_for_their_name() {
     let mut pair = pair();
@@ -148,6 +155,7 @@ fn cancel_requests_are_not_asked_for_their_name() {
     assert_eq!(view.canceller(), Some(&pair.end(A).conn.identity().uid), "of the connection, not as claimed");
 }
 
+/// D-31.
 #[test]
 fn the_runtime_has_a_fixed_table_of_methods() {
     for func in ["__init__", "cancel_rpc_tasks", "_cancel", ""] {
@@ -160,6 +168,7 @@ fn the_runtime_has_a_fixed_table_of_methods() {
     }
 }
 
+/// D-21, W-32.
 #[test]
 fn a_wrong_envelope_fails_the_live_dialog_it_is_about() {
     let mut pair = pair();
@@ -175,6 +184,7 @@ fn a_wrong_envelope_fails_the_live_dialog_it_is_about() {
     assert!(!pair.end(B).conn.is_closed());
 }
 
+/// D-21.
 #[test]
 fn a_parent_answers_a_wrong_envelope_by_a_cancel_request() {
     let mut pair = pair();
@@ -187,6 +197,7 @@ fn a_parent_answers_a_wrong_envelope_by_a_cancel_request() {
     assert_eq!(pair.in_flight(A), [MsgKind::Start], "never an Error");
 }
 
+/// D-23.
 #[test]
 fn a_wrong_envelope_about_nothing_is_counted_and_not_answered() {
     let mut pair = pair();

@@ -12,6 +12,7 @@ use scipp_proto::{Config, Deadline, DialogEvent, Event, Kind, Misuse, Outcome, P
 
 use super::{failed_with, pair};
 
+/// D-9, D-16.
 #[test]
 fn a_generator_left_early_gets_stop_and_a_cancel_request_and_answers_by_stop() {
     let mut pair = pair();
@@ -32,6 +33,7 @@ fn a_generator_left_early_gets_stop_and_a_cancel_request_and_answers_by_stop() {
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(None)));
 }
 
+/// D-13, D-16, D-17.
 #[test]
 fn a_cancelled_context_ends_before_its_request_is_answered() {
     let mut pair = pair();
@@ -56,6 +58,7 @@ fn a_cancelled_context_ends_before_its_request_is_answered() {
     assert_eq!((view.state(), view.cancel_phase()), (State::SelfCancelled, CancelPhase::Acked));
 }
 
+/// D-14, D-1.
 #[test]
 fn a_result_that_was_quicker_than_the_cancel_stands() {
     let mut pair = pair();
@@ -67,6 +70,7 @@ fn a_result_that_was_quicker_than_the_cancel_stands() {
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(7)))));
 }
 
+/// D-16.
 #[test]
 fn a_child_told_to_end_cannot_return() {
     let mut pair = pair();
@@ -79,6 +83,7 @@ fn a_child_told_to_end_cannot_return() {
     assert!(matches!(pair.outcome(A, parent), Some(Outcome::Cancelled { confirmed: true, .. })));
 }
 
+/// D-14, D-16.
 #[test]
 fn an_error_during_cancellation_is_reported() {
     let mut pair = pair();
@@ -91,6 +96,7 @@ fn an_error_during_cancellation_is_reported() {
     assert_eq!(failed_with(pair.outcome(A, parent)), "OSError");
 }
 
+/// D-13.
 #[test]
 fn crossing_cancels_are_absorbed_unless_strict() {
     for (config, absorbed) in [(Config::default(), true), (Config::reference(), false)] {
@@ -106,6 +112,7 @@ fn crossing_cancels_are_absorbed_unless_strict() {
     }
 }
 
+/// D-16, D-25.
 #[test]
 fn a_child_that_cancels_itself_names_itself() {
     let mut pair = pair();
@@ -121,6 +128,7 @@ fn a_child_that_cancels_itself_names_itself() {
     assert_eq!(view.state(), State::PeerCancelled);
 }
 
+/// D-16, D-17.
 #[test]
 fn a_cancel_before_acceptance_refuses_the_request() {
     let mut pair = pair();
@@ -136,6 +144,7 @@ fn a_cancel_before_acceptance_refuses_the_request() {
     assert!(matches!(pair.outcome(A, parent), Some(Outcome::Cancelled { confirmed: true, .. })));
 }
 
+/// D-17, D-20.
 #[test]
 fn an_ack_without_an_ending_ends_the_dialog_unconfirmed() {
     let mut pair = pair();
@@ -158,6 +167,7 @@ fn an_ack_without_an_ending_ends_the_dialog_unconfirmed() {
     assert!(pair.end(B).conn.dialog(child).is_some());
 }
 
+/// D-15, D-20.
 #[test]
 fn a_released_parent_cancels_and_a_released_child_fails() {
     let mut pair = pair();
@@ -176,6 +186,7 @@ fn a_released_parent_cancels_and_a_released_child_fails() {
     assert_eq!(failed_with(pair.outcome(A, parent)), "RuntimeError");
 }
 
+/// D-18.
 #[test]
 fn an_actor_cancel_is_answered_after_all_final_frames() {
     let mut pair = pair();
@@ -212,6 +223,7 @@ fn an_actor_cancel_is_answered_after_all_final_frames() {
     assert_eq!(pair.end(A).conn.dialog(parent).unwrap().canceller(), Some(&requester));
 }
 
+/// D-28, D-17.
 #[test]
 fn an_unanswered_cancel_is_reported_and_nothing_more() {
     let mut pair = pair();
@@ -228,6 +240,7 @@ fn an_unanswered_cancel_is_reported_and_nothing_more() {
     assert_eq!(pair.outcome(A, parent), None);
 }
 
+/// D-16, D-17.
 #[test]
 fn a_cancelled_function_says_so_before_its_request_is_answered() {
     let mut pair = pair();
@@ -242,6 +255,7 @@ fn a_cancelled_function_says_so_before_its_request_is_answered() {
     assert!(matches!(pair.outcome(A, parent), Some(Outcome::Cancelled { confirmed: true, .. })));
 }
 
+/// D-16.
 #[test]
 fn a_task_ended_by_its_own_actor_names_that_actor() {
     let mut pair = pair();

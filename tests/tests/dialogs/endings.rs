@@ -7,10 +7,13 @@ use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::script::{call, cid, inject, int, report};
 use scipp_proto::wire::Message;
 use scipp_proto::wire::MsgKind::Start;
-use scipp_proto::{CloseReason, Config, DialogEvent, Event, Failure, Kind, Misuse, Outcome, Take};
+use scipp_proto::{
+    CloseReason, Config, DialogEvent, DialogId, Event, Failure, Kind, Misuse, Outcome, Report, Take,
+};
 
 use super::{failed_with, pair};
 
+/// D-24, D-26.
 #[test]
 fn errors_keep_their_source_over_hops() {
     let mut pair = pair();
@@ -30,6 +33,7 @@ fn errors_keep_their_source_over_hops() {
     );
 }
 
+/// D-3, D-21.
 #[test]
 fn a_return_before_started_fails_the_open() {
     let mut pair = pair();
@@ -42,6 +46,7 @@ fn a_return_before_started_fails_the_open() {
     assert!(pair.in_flight(B).is_empty());
 }
 
+/// D-21.
 #[test]
 fn a_broken_rule_fails_one_dialog_only() {
     let mut pair = pair();
@@ -59,6 +64,7 @@ fn a_broken_rule_fails_one_dialog_only() {
     assert_eq!(pair.conn(B).take(other_child), Ok(Take::Item(int(1))));
 }
 
+/// D-21, D-5.
 #[test]
 fn a_parent_asks_an_offending_child_to_end_and_sends_no_error() {
     let mut pair = pair();
@@ -73,6 +79,7 @@ fn a_parent_asks_an_offending_child_to_end_and_sends_no_error() {
     assert!(matches!(pair.outcome(A, parent), Some(Outcome::Failed(Failure::Violation(_)))));
 }
 
+/// D-22.
 #[test]
 fn losing_the_connection_ends_every_dialog_once() {
     let mut pair = pair();
@@ -93,6 +100,7 @@ fn losing_the_connection_ends_every_dialog_once() {
     }
 }
 
+/// D-22, W-6.
 #[test]
 fn the_end_inside_a_frame_is_reported_as_such() {
     let mut pair = pair();
@@ -103,6 +111,7 @@ fn the_end_inside_a_frame_is_reported_as_such() {
     assert_eq!(pair.end(A).conn.close_reason(), Some(&CloseReason::Truncated));
 }
 
+/// D-35.
 #[test]
 fn a_graceful_close_waits_for_endings_and_for_the_outbox() {
     let mut pair = pair();
@@ -119,6 +128,7 @@ fn a_graceful_close_waits_for_endings_and_for_the_outbox() {
     assert_eq!(pair.end(A).conn.close_reason(), Some(&CloseReason::Local));
 }
 
+///
 #[test]
 fn the_namespace_of_the_runtime_is_not_for_functions() {
     let mut pair = pair();
@@ -130,6 +140,7 @@ fn the_namespace_of_the_runtime_is_not_for_functions() {
     assert!(pair.in_flight(B).is_empty());
 }
 
+///
 #[test]
 fn a_peer_that_makes_us_answer_and_does_not_read_is_let_go() {
     let mut config = Config::default();
@@ -154,4 +165,74 @@ fn a_peer_that_makes_us_answer_and_does_not_read_is_let_go() {
     }
     let reason = pair.end(B).conn.close_reason();
     assert_eq!(reason, Some(&CloseReason::Limit(scipp_proto::LimitKind::Owed)));
+}
+
+/// D-29.
+#[test]
+fn an_outcome_stays_until_its_dialog_is_let_go() {
+    let mut pair = pair();
+    let (parent, child) = pair.open(A, Kind::Function);
+    pair.conn(B).finish(child, int(1)).unwrap();
+    pair.settle();
+    pair.cut(true);
+    for (side, id, value) in [(A, parent, Some(int(1))), (B, child, None)] {
+        assert_eq!(pair.outcome(side, id), Some(Outcome::Returned(value)));
+        let now = pair.now();
+        pair.conn(side).release(now, id);
+        assert!(pair.end(side).conn.dialog(id).is_none());
+    }
+}
+
+/// D14: an application that lends something to a dialog can take it back, whatever ended the dialog.
+#[test]
+fn whoever_lends_something_to_a_dialog_hears_of_its_end() {
+    let ends: [fn(&mut Pair, DialogId, DialogId); 5] = [
+        |pair, _, child| pair.conn(B).finish(child, int(1)).unwrap(),
+        |pair, _, child| pair.conn(B).fail(child, report("KeyError")).unwrap(),
+        |pair, parent, child| {
+            let now = pair.now();
+            pair.conn(A).cancel(now, parent).unwrap();
+            pair.settle();
+            pair.conn(B).unwound(child).unwrap();
+        },
+        |pair, parent, _| {
+            let now = pair.now();
+            pair.conn(A).release(now, parent);
+            pair.cut(false);
+        },
+        |pair, _, _| pair.cut(true),
+    ];
+    for end in ends {
+        let mut pair = pair();
+        let (parent, child) = pair.open_streaming(A);
+        let (_, same_name) = pair.open_streaming(A);
+        end(&mut pair, parent, child);
+        pair.settle();
+        let ended = |id| {
+            let is_end = |event: &&Event| **event == Event::Dialog { id, event: DialogEvent::Ended };
+            pair.end(B).events.iter().filter(is_end).count()
+        };
+        assert_eq!(ended(child), 1);
+        assert_eq!(ended(same_name), usize::from(pair.end(B).conn.is_closed()), "told apart");
+    }
+}
+
+/// D26: a group of errors is a name and texts, which are passed on as they are.
+#[test]
+fn a_group_of_errors_is_passed_on_unread() {
+    let mut pair = pair();
+    let (parent, child) = pair.open(A, Kind::Context);
+    let text = "  + Exception Group Traceback\n    ValueError: 1\n    KeyError: 'k'\n";
+    let group = Report { message: Some("two failed".into()), ..Report::new("ExceptionGroup", text) };
+    pair.conn(B).fail(child, group).unwrap();
+    pair.settle();
+    let Some(Outcome::Failed(Failure::Remote(first))) = pair.outcome(A, parent) else { panic!() };
+    let (back, back_child) = pair.open(B, Kind::Context);
+    pair.conn(A).relay(back_child, &first).unwrap();
+    pair.settle();
+    let Some(Outcome::Failed(Failure::Remote(second))) = pair.outcome(B, back) else { panic!() };
+    for msg in [&first.msg, &second.msg] {
+        assert_eq!(msg.src_type_str, "ExceptionGroup");
+        assert_eq!((msg.message.as_deref(), msg.tb_str.as_str()), (Some("two failed"), text));
+    }
 }

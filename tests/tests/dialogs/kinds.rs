@@ -8,6 +8,7 @@ use scipp_proto::{Config, Failure, Kind, Outcome, Payload, Take};
 
 use super::{failed_with, pair};
 
+/// D-2, D-20.
 #[test]
 fn a_function_returns() {
     let mut pair = pair();
@@ -20,6 +21,7 @@ fn a_function_returns() {
     assert_eq!(pair.outcome(B, child), Some(Outcome::Returned(None)));
 }
 
+/// D-4, D-24.
 #[test]
 fn a_function_fails() {
     let mut pair = pair();
@@ -30,6 +32,7 @@ fn a_function_fails() {
     assert_eq!(pair.outcome(B, child), Some(Outcome::Failed(Failure::Reported("ValueError".into()))));
 }
 
+/// D-9, D-20.
 #[test]
 fn a_generator_yields_and_stops_without_a_return() {
     let mut pair = pair();
@@ -45,6 +48,7 @@ fn a_generator_yields_and_stops_without_a_return() {
     assert!(pair.in_flight(B).is_empty(), "no cancel request after the ending");
 }
 
+/// D-10.
 #[test]
 fn a_context_child_stops_before_it_returns() {
     let mut pair = pair();

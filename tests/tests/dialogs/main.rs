@@ -1,5 +1,6 @@
 //! Dialogs between two cores: what each side sends, sees and ends with.
 
+mod actor;
 mod cancels;
 mod endings;
 mod kinds;

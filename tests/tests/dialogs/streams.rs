@@ -1,12 +1,15 @@
 //! Streams: windows, overruns, and what a reader sees at the end.
 
+use bytes::Bytes;
+use scipp_conformance::pair::Pair;
 use scipp_conformance::pair::Side::{A, B};
 use scipp_conformance::script::{int, report};
 use scipp_proto::wire::MsgKind::{Error, Return, Start};
-use scipp_proto::{Config, Kind, Misuse, Outcome, OverrunPolicy, SendError, Take};
+use scipp_proto::{Config, Kind, Misuse, Outcome, OverrunPolicy, Payload, SendError, Take};
 
 use super::{failed_with, pair};
 
+/// D-7, D-8, D-20.
 #[test]
 fn a_context_streams_both_ways_and_returns() {
     let mut pair = pair();
@@ -29,6 +32,7 @@ fn a_context_streams_both_ways_and_returns() {
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(9)))));
 }
 
+/// D-19.
 #[test]
 fn unread_items_come_before_the_end_and_after_an_error() {
     let mut pair = pair();
@@ -50,6 +54,27 @@ fn unread_items_come_before_the_end_and_after_an_error() {
 }
 
 #[test]
+fn a_dialog_is_spent_when_take_has_nothing_more_to_give() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    let (failing, failed) = pair.open_streaming(A);
+    for id in [child, failed] {
+        pair.conn(B).send(id, int(1)).unwrap();
+    }
+    pair.settle();
+    pair.conn(B).finish(child, int(9)).unwrap();
+    pair.conn(B).fail(failed, report("KeyError")).unwrap();
+    let is_spent = |pair: &mut Pair, id| pair.conn(A).dialog(id).unwrap().is_spent();
+    assert!(!is_spent(&mut pair, parent) && !is_spent(&mut pair, failing), "more can come");
+    pair.settle();
+    assert!(!is_spent(&mut pair, parent), "an item is unread");
+    assert!(is_spent(&mut pair, failing), "the error comes first");
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(int(1))));
+    assert!(is_spent(&mut pair, parent));
+}
+
+/// D-6, D-12, D-25.
+#[test]
 fn an_overrun_is_told_once_and_fails_the_sender() {
     let mut pair = pair();
     let (parent, child) = pair.open_streaming(A);
@@ -59,8 +84,9 @@ fn an_overrun_is_told_once_and_fails_the_sender() {
     pair.drain(A);
     pair.deliver(B, usize::MAX);
     assert_eq!(pair.in_flight(A), [Error], "one notice, not sixteen");
-    assert_eq!(pair.end(B).conn.dialog(child).unwrap().unread(), 64);
-    assert_eq!(pair.end(B).conn.dialog(child).unwrap().dropped(), 16);
+    let view = pair.end(B).conn.dialog(child).unwrap();
+    assert_eq!((view.unread(), view.window(), view.overrun_policy()), (64, 64, OverrunPolicy::Reject));
+    assert_eq!((view.dropped(), view.overruns()), (16, 16));
     pair.deliver(A, usize::MAX);
     assert_eq!(pair.conn(A).take(parent), Ok(Take::Failed));
     assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Failed));
@@ -72,6 +98,7 @@ fn an_overrun_is_told_once_and_fails_the_sender() {
     assert_eq!(failed_with(pair.outcome(A, parent)), "StreamOverrun");
 }
 
+/// D-11.
 #[test]
 fn exactly_the_window_is_no_overrun() {
     let mut pair = pair();
@@ -87,6 +114,7 @@ fn exactly_the_window_is_no_overrun() {
     assert_eq!(pair.conn(B).take(child), Ok(Take::End), "Stop is not subject to the window");
 }
 
+/// D-5, D-26, D-27.
 #[test]
 fn a_child_that_overran_its_parent_fails_with_a_relayed_error() {
     let mut pair = pair();
@@ -103,6 +131,7 @@ fn a_child_that_overran_its_parent_fails_with_a_relayed_error() {
     assert_eq!(failed_with(pair.outcome(A, parent)), "RemoteActorError");
 }
 
+/// D-12.
 #[test]
 fn a_paused_connection_is_not_read_until_there_is_room() {
     let mut pair = pair();
@@ -125,6 +154,7 @@ fn a_paused_connection_is_not_read_until_there_is_room() {
     assert!(pair.end(B).conn.wants_input(), "a pause has an end");
 }
 
+/// D-7.
 #[test]
 fn one_stream_per_dialog() {
     let mut pair = pair();
@@ -139,6 +169,7 @@ fn one_stream_per_dialog() {
     assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Ended));
 }
 
+/// D-19, D-22.
 #[test]
 fn a_cut_stream_is_not_taken_for_a_whole_one() {
     for stopped in [false, true] {
@@ -180,6 +211,7 @@ fn sending_on_a_dialog_that_failed_says_so() {
     assert_eq!(pair.conn(B).send(child, int(1)), Err(SendError::Ended), "our own failure is no news");
 }
 
+/// D-12.
 #[test]
 fn the_oldest_items_are_dropped_without_losing_count() {
     let mut pair = pair();
@@ -190,7 +222,8 @@ fn the_oldest_items_are_dropped_without_losing_count() {
     }
     pair.settle();
     let view = pair.end(B).conn.dialog(child).unwrap();
-    assert_eq!((view.unread(), view.dropped()), (2, 98));
+    assert_eq!((view.unread(), view.window(), view.overrun_policy()), (2, 2, OverrunPolicy::DropOldest));
+    assert_eq!((view.dropped(), view.overruns()), (98, 98));
     assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(98))));
     assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(99))));
     assert_eq!(pair.outcome(A, parent), None, "nothing was sent about it");
@@ -209,7 +242,22 @@ fn leaving_a_stream_counts_what_it_drops() {
     pair.settle();
     let view = pair.end(A).conn.dialog(parent).unwrap();
     assert_eq!((view.unread(), view.dropped()), (0, 4), "what was unread, and what was on its way");
+    assert_eq!((view.overruns(), view.is_spent()), (0, true));
     pair.conn(B).finish(child, int(9)).unwrap();
     pair.settle();
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(9)))), "the result is not dropped");
+}
+
+/// W-14: integers in more bytes than they need, among them.
+#[test]
+fn a_payload_travels_as_it_was_made() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    let wide = Payload::new(Bytes::from_static(b"\x92\xd3\0\0\0\0\0\0\0\x01\xd9\x01a")).unwrap();
+    pair.conn(B).send(child, wide.clone()).unwrap();
+    pair.settle();
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(wide.clone())));
+    pair.conn(B).finish(child, wide.clone()).unwrap();
+    pair.settle();
+    assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(wide))));
 }

@@ -50,6 +50,7 @@ fn any_bytes_end_in_events_or_one_reason() {
     });
 }
 
+/// W-3.
 #[test]
 fn any_chunking_gives_the_same_events_and_output() {
     holds(3000, 200, |choices| {

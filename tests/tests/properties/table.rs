@@ -12,6 +12,7 @@ struct Views {
     on_their_way: [Vec<Signal>; 2],
 }
 
+/// D-27.
 #[test]
 fn what_one_role_may_send_is_legal_or_crossed_at_the_other() {
     /// Frames on their way in each direction at most: more show nothing new.

@@ -6,10 +6,10 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use futures_util::future::{Either, select};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::future::{Either, select, try_join, try_join3};
+use futures_util::{SinkExt, StreamExt, TryStreamExt};
 use scipp_smol::proto::{CloseReason, RuntimeEndpoint};
-use scipp_smol::{Actor, ConnectError, Ending, Error, NoArgs, Portal};
+use scipp_smol::{Actor, ConnectError, Ending, Error, Incoming, NoArgs, Portal};
 
 use crate::pipe::pipe;
 use crate::pool::Flag;
@@ -130,6 +130,23 @@ fn a_context_is_cancelled() {
             portal.open_context(ECHO, &NoArgs {}, body).await.map(drop)
         })
     });
+    drop_cleanly("supervise", |world| {
+        let portal = world.portal.clone();
+        Box::pin(async move {
+            let (ctx, ()) = portal.start_context::<_, ()>(ECHO, &NoArgs {}).await?;
+            let body = async {
+                let subscriptions = ctx.open_stream()?;
+                let [one, other] = [subscriptions.subscribe()?, subscriptions.subscribe()?];
+                one.send(&1).await?;
+                assert_eq!(other.receive::<u32>().await?, one.receive().await?);
+                Err::<(), _>(Error::StreamEnded)
+            };
+            let left = ctx.supervise(body).await;
+            assert_eq!(left, Err(Error::StreamEnded));
+            assert!(ctx.outcome().is_some(), "the stream ended first, or the task was cancelled");
+            left
+        })
+    });
     drop_cleanly("open_context of a body that fails", |world| {
         let portal = world.portal.clone();
         Box::pin(async move {
@@ -205,6 +222,57 @@ fn no_item_is_lost_by_receiving() {
             assert!(received.into_iter().eq(0..ITEMS));
         })
     });
+}
+
+#[test]
+fn whoever_else_reads_is_served_when_a_subscription_is_dropped() {
+    drop_parts("receive of a subscription", |portal, polls| {
+        Box::pin(async move {
+            let body = async |ctx: &scipp_smol::Context, (): ()| {
+                let stream = ctx.open_stream()?;
+                let (hasty, patient) = (stream.subscribe()?, stream.subscribe()?);
+                let hurry = async {
+                    let mut received = Vec::new();
+                    while received.len() < ITEMS as usize {
+                        if let Some(item) = dropped_at(polls, hasty.receive::<u32>()).await {
+                            received.extend(item?);
+                        } else {
+                            received.extend(hasty.receive::<u32>().await?);
+                        }
+                    }
+                    Ok(received)
+                };
+                let (hurried, waited, own) =
+                    try_join3(hurry, collected(patient.items()), collected(stream.items())).await?;
+                Ok::<_, Error>([hurried, waited, own])
+            };
+            let (received, _) = portal.open_context(FEED, &NoArgs {}, body).await.unwrap();
+            received.into_iter().for_each(|items| assert!(items.into_iter().eq(0..ITEMS)));
+        })
+    });
+    // Whoever waits first is gone after some polls, whatever it was waiting for.
+    drop_parts("a subscription and its items", |portal, polls| {
+        Box::pin(async move {
+            let body = async |ctx: &scipp_smol::Context, (): ()| {
+                let stream = ctx.open_stream()?;
+                let (first, second) = (stream.subscribe()?, stream.subscribe()?);
+                let fleeting = async move {
+                    let _dropped = dropped_at(polls, collected(first.items())).await;
+                    Ok(())
+                };
+                let ((), received) = try_join(fleeting, collected(second.items())).await?;
+                assert_eq!(second.lost(), 0);
+                Ok::<_, Error>(received)
+            };
+            let (received, _) = portal.open_context(FEED, &NoArgs {}, body).await.unwrap();
+            assert!(received.into_iter().eq(0..ITEMS));
+        })
+    });
+}
+
+/// All items, until the stream ends.
+async fn collected(items: Incoming<'_, u32>) -> Result<Vec<u32>, Error> {
+    items.try_collect().await
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::io;
 use std::net::ToSocketAddrs;
 use std::path::Path as FilePath;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 use smol::block_on;
 
 pub(crate) use scipp_smol::{
-    Address, ConnectError, Direction, Ending, Error, NoArgs, Profile, TappedFrame, TaskError, proto,
+    Address, ConnectError, Direction, Ending, Error, NoArgs, Profile, StreamCounters, TappedFrame, TaskError,
+    proto,
 };
 use scipp_smol::{Driver, Path, Socket};
 
@@ -159,6 +160,18 @@ impl Listener {
 pub(crate) struct Portal(scipp_smol::Portal);
 
 impl Portal {
+    pub(crate) fn with_inbox(&self, window: usize, policy: proto::OverrunPolicy) -> Self {
+        Self(self.0.with_inbox(window, policy))
+    }
+
+    pub(crate) fn counters(&self) -> proto::Counters {
+        self.0.counters()
+    }
+
+    pub(crate) fn peer_addr(&self) -> Option<Address> {
+        self.0.peer_addr()
+    }
+
     pub(crate) fn peer(&self) -> Option<proto::Identity> {
         self.0.peer()
     }
@@ -266,8 +279,19 @@ impl Context<'_> {
         block_on(self.get().wait())
     }
 
-    pub(crate) fn dropped(&self) -> u64 {
-        self.get().dropped()
+    pub(crate) fn outcome(&self) -> Option<proto::Outcome> {
+        self.get().outcome()
+    }
+
+    pub(crate) fn supervise<T, E: From<Error>>(
+        &self,
+        body: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(T, Ending), E> {
+        block_on(self.get().supervise(async { body() }))
+    }
+
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.get().counters()
     }
 }
 
@@ -280,6 +304,14 @@ impl ChildContext {
 
     pub(crate) fn open_stream(&self) -> Result<MsgStream<'_>, Error> {
         self.0.open_stream().map(MsgStream)
+    }
+
+    pub(crate) fn set_inbox(&self, window: usize, policy: proto::OverrunPolicy) -> Result<(), Error> {
+        self.0.set_inbox(window, policy)
+    }
+
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.0.counters()
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -311,6 +343,7 @@ impl Yielder {
     }
 }
 
+#[derive(Debug)]
 pub(crate) struct MsgStream<'ctx>(scipp_smol::MsgStream<'ctx>);
 
 impl MsgStream<'_> {
@@ -330,8 +363,67 @@ impl MsgStream<'_> {
         self.0.stop()
     }
 
+    pub(crate) fn set_inbox(&self, window: usize, policy: proto::OverrunPolicy) -> Result<(), Error> {
+        self.0.set_inbox(window, policy)
+    }
+
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.0.counters()
+    }
+
     pub(crate) fn items<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> {
         let mut items = self.0.items();
         std::iter::from_fn(move || block_on(items.next()))
+    }
+
+    pub(crate) fn subscribe(&self) -> Result<Subscription<'_>, Error> {
+        self.0.subscribe().map(Subscription::new)
+    }
+
+    pub(crate) fn subscribe_within(&self, window: usize) -> Result<Subscription<'_>, Error> {
+        self.0.subscribe_within(window).map(Subscription::new)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Subscription<'a> {
+    inner: scipp_smol::Subscription<'a>,
+    timeout: Mutex<Option<Duration>>,
+}
+
+impl<'a> Subscription<'a> {
+    const fn new(inner: scipp_smol::Subscription<'a>) -> Self {
+        Self { inner, timeout: Mutex::new(None) }
+    }
+
+    pub(crate) fn quiet(self) -> Self {
+        Self::new(self.inner.quiet())
+    }
+
+    /// A limit of time is a race; a future that loses is dropped.
+    pub(crate) fn set_timeout(&self, timeout: Option<Duration>) {
+        *self.timeout.lock().unwrap() = timeout;
+    }
+
+    pub(crate) fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+        let timer = self.timeout.lock().unwrap().map_or_else(smol::Timer::never, smol::Timer::after);
+        let timed_out = async {
+            timer.await;
+            Err(Error::TimedOut)
+        };
+        block_on(smol::future::or(self.inner.receive(), timed_out))
+    }
+
+    pub(crate) fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        block_on(self.inner.send(item))
+    }
+
+    pub(crate) fn items<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> {
+        let mut items = self.inner.items();
+        std::iter::from_fn(move || block_on(items.next()))
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.inner.lost()
     }
 }

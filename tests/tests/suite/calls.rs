@@ -1,5 +1,6 @@
 //! Functions and generators, in both roles.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -33,6 +34,7 @@ fn a_function_returns() {
     );
 }
 
+/// D-34.
 #[test]
 fn what_is_not_served_is_refused() {
     with_server(
@@ -45,6 +47,7 @@ fn what_is_not_served_is_refused() {
     );
 }
 
+/// D-34.
 #[test]
 fn wrong_arguments_are_refused_before_the_body_runs() {
     with_server(
@@ -101,6 +104,20 @@ fn a_value_of_another_type_is_a_conversion_error() {
             assert!(matches!(text, Err(Error::Conversion(_))), "{text:?}");
             let nil = pair.portal.call::<_, String>(("math", "add"), &());
             assert!(matches!(nil, Err(Error::Conversion(_))), "{nil:?}");
+        },
+    );
+}
+
+/// D-27: of a result that cannot be sent no trace goes out.
+#[test]
+fn a_result_that_cannot_be_sent_is_a_type_error() {
+    let unsendable = |_: NoArgs| Ok::<_, Error>(BTreeMap::from([(vec!["a key that is no text"], 1)]));
+    with_server(
+        |server| server.function(("math", "unsendable"), unsendable),
+        |pair| {
+            let error = remote(pair.portal.call::<_, ()>(("math", "unsendable"), &NoArgs {}));
+            assert_eq!(error.msg.boxed_type_str, "MsgTypeError");
+            assert_eq!(error.bad_msg(), None);
         },
     );
 }
@@ -214,6 +231,7 @@ fn blocked_bodies_do_not_hold_up_others() {
     );
 }
 
+/// R-13, D-31.
 #[test]
 fn a_request_to_the_runtime_is_answered_or_refused() {
     #[derive(Serialize, Deserialize)]

@@ -38,6 +38,7 @@ fn the_parent_cancels() {
     );
 }
 
+/// D-47.
 #[test]
 fn a_failing_parent_cancels_and_keeps_its_error() {
     let told = Wire::new();
@@ -150,6 +151,7 @@ fn a_cancelled_body_that_returns_is_still_cancelled() {
     );
 }
 
+/// D-18.
 #[test]
 fn cancelling_an_actor_ends_its_tasks_on_all_connections_and_its_listener() {
     let told = Wire::new();

@@ -91,6 +91,7 @@ fn a_body_learns_that_its_parent_is_gone() {
     });
 }
 
+/// D-35.
 #[test]
 fn closing_cancels_what_is_open_and_waits_for_it() {
     let told = Wire::new();
@@ -172,6 +173,7 @@ fn close_returns_when_nothing_is_left_of_the_connection() {
     );
 }
 
+/// W-5.
 #[test]
 fn closing_finishes_the_frame_that_was_begun() {
     let dir = Dir::new();

@@ -12,6 +12,7 @@ use super::wire::{Dir, Wire};
 
 const PATH: (&str, &str) = ("app", "task");
 
+///
 #[test]
 fn stopping_a_listener_ends_every_thread_that_serves_it() {
     let actor = Actor::builder("server").build();
@@ -31,6 +32,7 @@ fn stopping_a_listener_ends_every_thread_that_serves_it() {
     }
 }
 
+///
 #[test]
 fn a_listener_removes_its_own_file_and_no_other() {
     let dir = Dir::new();
@@ -43,6 +45,26 @@ fn a_listener_removes_its_own_file_and_no_other() {
     UnixStream::connect(&path).unwrap();
     drop(second);
     assert!(!path.exists());
+}
+
+///
+#[test]
+fn each_end_knows_where_the_other_is() {
+    with_server(
+        |server| server,
+        |pair| {
+            let at = pair.listener.local_addr();
+            assert_eq!(pair.portal.peer_addr().as_ref(), Some(at));
+            let back = pair.server.portals().pop().unwrap();
+            match (at, back.peer_addr()) {
+                (Address::Tcp(addr), Some(Address::Tcp(client))) => {
+                    assert_eq!((at.to_string().parse(), client.ip()), (Ok(*addr), addr.ip()));
+                }
+                (Address::Unix(path), None) => assert_eq!(at.to_string(), path.display().to_string()),
+                other => panic!("{other:?}"),
+            }
+        },
+    );
 }
 
 #[test]
@@ -72,6 +94,7 @@ fn tasks_beyond_the_limit_of_the_actor_are_refused() {
     });
 }
 
+///
 #[test]
 fn connections_beyond_the_limit_of_the_actor_are_closed() {
     on_each_transport(
@@ -88,6 +111,7 @@ fn connections_beyond_the_limit_of_the_actor_are_closed() {
     );
 }
 
+///
 #[test]
 fn a_stopped_listener_refuses_whoever_comes_whatever_clones_there_are() {
     with_server(

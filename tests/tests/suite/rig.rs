@@ -57,15 +57,21 @@ impl Pair {
     }
 }
 
-fn connect(client: &Actor, listener: &Listener) -> Portal {
-    let portal = match listener.local_addr() {
-        &Address::Tcp(addr) => client.connect_tcp(addr).unwrap(),
-        Address::Unix(path) => client.connect_unix(path).unwrap(),
-        other => panic!("no such transport: {other:?}"),
-    };
+/// A connection of this actor to that listener, of which both ends know.
+pub(crate) fn connect(client: &Actor, listener: &Listener) -> Portal {
+    let portal = dial(client, listener);
     // Once it has refused something, the other end has completed its handshake as well.
     remote(portal.call::<_, ()>(("", ""), &NoArgs {}));
     portal
+}
+
+/// A connection of this actor to that listener.
+pub(crate) fn dial(client: &Actor, listener: &Listener) -> Portal {
+    match listener.local_addr() {
+        &Address::Tcp(addr) => client.connect_tcp(addr).unwrap(),
+        Address::Unix(path) => client.connect_unix(path).unwrap(),
+        other => panic!("no such transport: {other:?}"),
+    }
 }
 
 /// The error of a remote task, which `result` must be.

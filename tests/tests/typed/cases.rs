@@ -109,7 +109,7 @@ fn the_childs_spec_is_active_inside_the_endpoint() {
     assert_eq!(rig.child_conn().dialog(child).unwrap().terms().unwrap().slots.yields.as_ref(), Some(&spec));
 }
 
-/// 138: a payload stays raw until somebody decodes it.
+/// 138: a payload stays raw until somebody decodes it. (P-1)
 #[test]
 fn a_payload_stays_raw_until_it_is_decoded() {
     let mut rig = Rig::alike(Side::A, Terms::default());
@@ -121,7 +121,7 @@ fn a_payload_stays_raw_until_it_is_decoded() {
     assert!(first.decode::<String>().is_err());
 }
 
-/// 139: `started` is checked by the sender, items only by the receiver; each dialog by its own spec.
+/// 139: `started` is checked by the sender, items only by the receiver; each dialog by its own spec. (P-17)
 #[test]
 fn specs_are_per_dialog_and_items_are_checked_by_the_receiver() {
     let mut rig = Rig::new(Side::A, Terms::default(), terms("int"));
@@ -133,7 +133,7 @@ fn specs_are_per_dialog_and_items_are_checked_by_the_receiver() {
     assert_eq!(rig.parent_conn().take(parent), Ok(Take::Item(payload(YO))), "this end has no spec");
 }
 
-/// 140: only payloads are subject to a spec: whatever it is and whenever, a cancel completes.
+/// 140: only payloads are subject to a spec: whatever it is and whenever, a cancel completes. (P-18)
 #[test]
 fn a_spec_concerns_payloads_only() {
     for spec in ["None", "Literal['never']", "int|None", SPEC] {

@@ -321,7 +321,7 @@ struct BadStart {
     cid: String,
 }
 
-/// The answer to an actor cancel is no value of the application.
+/// The answer to an actor cancel is no value of the application. (P-18)
 #[test]
 fn no_spec_stands_between_a_cancel_and_its_answer() {
     let mut pair = Pair::established(Config::default());

@@ -24,6 +24,7 @@ fn about(kind: MsgKind, cid: &str) -> Fault {
     Fault::Envelope { kind, cid: cid.into(), is_cancel_request: false }
 }
 
+/// W-2, W-30, W-28.
 #[test]
 fn what_is_not_one_value_is_malformed() {
     let cases: [(&[u8], What, usize); 10] = [
@@ -43,6 +44,7 @@ fn what_is_not_one_value_is_malformed() {
     }
 }
 
+/// W-30.
 #[test]
 fn a_malformed_body_is_that_even_after_a_wrong_envelope() {
     assert_eq!(refused(b"\x82\xa3cid\x01\xa1x\xc1"), (What::Reserved, 8, Fault::Malformed));
@@ -51,6 +53,7 @@ fn a_malformed_body_is_that_even_after_a_wrong_envelope() {
     assert_eq!(refused(yielded), (What::Trailing(1), yielded.len() - 1, Fault::Malformed));
 }
 
+/// W-31, W-28.
 #[test]
 fn what_names_no_dialog_is_no_message() {
     let cases: [(&[u8], What, usize); 9] = [
@@ -75,6 +78,7 @@ fn what_names_no_dialog_is_no_message() {
     assert_eq!(refused(twice), (What::Duplicate("cid"), 21, Fault::NotAMessage), "two ids are none");
 }
 
+/// W-31.
 #[test]
 fn a_wrong_handshake_message_is_no_message() {
     let cases: [(&[u8], What, usize); 5] = [
@@ -92,6 +96,7 @@ fn a_wrong_handshake_message_is_no_message() {
 const PID: &str = "an int of 64 bits with sign";
 const PAIR: &str = "a text and a text or port";
 
+/// W-22, W-23, W-26, W-28, W-32.
 #[test]
 fn a_wrong_envelope_names_its_dialog() {
     use MsgKind::{CancelAck, Start, StartAck, Stop, Yield};
@@ -122,6 +127,7 @@ fn a_wrong_envelope_names_its_dialog() {
 
 const UTF8: What = What::Utf8 { field: "kwargs" };
 
+/// W-24.
 #[test]
 fn a_duplicate_among_many_names_is_found() {
     let mut kwargs = b"\xde\x00\x14".to_vec();
@@ -147,6 +153,7 @@ fn many_names(count: u32) -> Vec<u8> {
     kwargs
 }
 
+/// W-40.
 #[test]
 fn names_are_limited_by_the_bytes_left_alone() {
     let count = 100_000;
@@ -166,6 +173,7 @@ fn names_are_limited_by_the_bytes_left_alone() {
     assert_eq!((error.what, error.offset), (What::Count { declared: u32::MAX as usize, left }, 0));
 }
 
+/// W-41.
 #[test]
 fn what_is_kept_of_the_handshake_is_limited() {
     let mut body = b"\x82\xa8msg_type\xa9SpawnSpec\xaeenable_modules".to_vec();
@@ -196,6 +204,7 @@ fn a_cancel_request_is_told_from_other_starts() {
     assert_eq!(start("mod", "_cancel_task"), fault(false));
 }
 
+///
 #[test]
 fn absent_optional_keys_take_their_defaults() {
     let start = Bytes::from_static(
@@ -243,6 +252,7 @@ fn error_with(changes: &[(&str, Value)]) -> Bytes {
     Bytes::from(bytes)
 }
 
+/// W-41, W-27.
 #[test]
 fn over_long_texts_and_paths_of_an_error_are_cut() {
     let hop = |at: usize| Value::Array(vec![at.to_string().into(), "u".into()]);
@@ -259,6 +269,7 @@ fn over_long_texts_and_paths_of_an_error_are_cut() {
     assert_eq!(kept, (0..32).chain(68..100).collect::<Vec<_>>());
 }
 
+/// W-33.
 #[test]
 fn an_error_is_marked_as_repaired_by_each_cut_alone() {
     let path = |hops: usize| Value::Array(vec![Value::Array(vec!["a".into(), "b".into()]); hops]);
@@ -293,6 +304,7 @@ fn the_offending_message_in_an_error_is_a_payload_message() {
     }
 }
 
+/// W-33.
 #[test]
 fn a_defective_error_is_salvaged() {
     let whole = error_with(&[

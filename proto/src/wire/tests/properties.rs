@@ -147,6 +147,7 @@ impl Arbitrary for Written {
     }
 }
 
+/// W-1, W-13.
 #[test]
 fn what_is_written_is_read_back_and_written_alike() {
     fn property(Written(bytes): Written) -> bool {
@@ -158,6 +159,7 @@ fn what_is_written_is_read_back_and_written_alike() {
     QuickCheck::new().tests(500).quickcheck(property as fn(Written) -> bool);
 }
 
+/// W-20, W-21.
 #[test]
 fn order_and_unknown_keys_do_not_matter() {
     fn property(Written(bytes): Written, rotation: usize, wide: bool) -> bool {
@@ -275,6 +277,7 @@ fn hot_messages_take_the_constant_shape() {
     }
 }
 
+/// W-25, W-30.
 #[test]
 fn the_walk_ends_where_an_independent_decoder_ends() {
     fn property(bytes: Vec<u8>, damage: Option<(usize, u8)>, seed: Written) -> bool {
@@ -295,6 +298,7 @@ fn the_walk_ends_where_an_independent_decoder_ends() {
     QuickCheck::new().tests(5_000).quickcheck(property as fn(Vec<u8>, Option<(usize, u8)>, Written) -> bool);
 }
 
+/// W-30.
 #[test]
 fn any_bytes_are_judged_and_truncation_is_malformed() {
     fn property(bytes: Vec<u8>, Written(whole): Written, cut: usize) -> bool {
@@ -309,6 +313,7 @@ fn any_bytes_are_judged_and_truncation_is_malformed() {
     QuickCheck::new().tests(2_000).quickcheck(property as fn(Vec<u8>, Written, usize) -> bool);
 }
 
+/// P-1, W-24.
 #[test]
 fn payloads_and_arguments_are_checked_when_made() {
     let refused = |bytes: &'static [u8]| Payload::new(Bytes::from_static(bytes)).unwrap_err();

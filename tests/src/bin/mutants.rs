@@ -1,0 +1,80 @@
+//! Draws rules, breaks the functions that cite them, and runs the tests that cite them.
+//!
+//! `mutants TREE --seed N [--rules N] [--each N] [--dry]` changes the sources in `TREE` and puts them back: let
+//! `tests/mutants/run` make a copy.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::{env, io};
+
+use scipp_conformance::mutants::{Fate, Outcomes, Trial, baseline, draw, fates, list};
+use scipp_conformance::trace;
+
+const USAGE: &str = "usage: mutants TREE --seed N [--rules N] [--each N] [--dry]";
+
+/// Those whose functions the tests of this package reach.
+const PACKAGES: [&str; 3] = ["scipp-proto", "scipp-common", "scipp-blocking"];
+
+/// Of a hundred defects that compile, so many have to be caught.
+const LEAST: usize = 90;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let number = |name: &str| {
+        let at = args.iter().position(|arg| arg == name)?;
+        args.get(at + 1)?.parse().ok()
+    };
+    let (Some(tree), Some(seed)) = (args.first(), number("--seed")) else {
+        eprintln!("{USAGE}");
+        return ExitCode::FAILURE;
+    };
+    let count = |name, default| number(name).and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
+    let (rules, each) = (count("--rules", 30), count("--each", 3));
+    let is_dry = args.iter().any(|arg| arg == "--dry");
+    match run(Path::new(tree), seed, rules, each, is_dry) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{tree}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(tree: &Path, seed: u64, rules: usize, each: usize, is_dry: bool) -> io::Result<bool> {
+    let texts = trace::read(tree)?;
+    let trials = draw(&texts, &list(tree, &PACKAGES)?, seed, rules, each);
+    if is_dry {
+        trials.iter().for_each(plan);
+        return Ok(true);
+    }
+    if !baseline(tree, &trials)? {
+        eprintln!("a test fails without a defect");
+        return Ok(false);
+    }
+    println!("| rule | defects | caught | missed |\n|---|---|---|---|");
+    let (mut caught, mut all) = (0, 0);
+    for trial in &trials {
+        let outcomes = fates(tree, trial)?;
+        let of = |fate| outcomes.values().filter(|found| **found == fate).count();
+        caught += of(Fate::Caught);
+        all += of(Fate::Caught) + of(Fate::Missed);
+        row(trial, &outcomes, of(Fate::Caught));
+    }
+    println!("\nseed {seed}: {} rules, {caught} of {all} defects caught by a citing test", trials.len());
+    Ok(caught * 100 >= all * LEAST)
+}
+
+fn plan(trial: &Trial) {
+    println!("{}: {}", trial.rule, trial.tests.names.join(" "));
+    trial.mutants.iter().for_each(|mutant| println!("    {}", mutant.name));
+}
+
+fn row(trial: &Trial, outcomes: &Outcomes, caught: usize) {
+    let missed: Vec<String> = outcomes
+        .iter()
+        .filter(|(_, fate)| **fate == Fate::Missed)
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    println!("| {} | {} | {caught} | {} |", trial.rule, caught + missed.len(), missed.join("<br>"));
+}
