@@ -3,7 +3,7 @@
 //! A rule is cited by its number in a comment: above or inside of the function that carries it out, and of the test
 //! that shows it; a file of tests may cite for all of them in its head. Scenarios cite in their declarations.
 
-mod lexer;
+pub(crate) mod lexer;
 mod number;
 mod page;
 mod scenario;

@@ -15,4 +15,5 @@ pub(crate) mod rig;
 pub(crate) mod scenarios;
 pub(crate) mod streams;
 pub(crate) mod terminal;
+pub(crate) mod typed;
 pub(crate) mod wire;

@@ -6,8 +6,8 @@ use std::thread::{self, JoinHandle};
 
 use super::wire::Dir;
 
-use crate::driver::proto::{RemoteError, Uid};
-use crate::driver::{Actor, ActorBuilder, Address, Error, Listener, NoArgs, Portal};
+use crate::driver::proto::Uid;
+use crate::driver::{Actor, ActorBuilder, Address, Error, Listener, NoArgs, Portal, RemoteFailure};
 
 /// A client connected to a listening server.
 pub(crate) struct Pair {
@@ -139,7 +139,7 @@ pub(crate) fn dial(client: &Actor, listener: &Listener) -> Portal {
 
 /// The error of a remote task, which `result` must be.
 #[track_caller]
-pub(crate) fn remote<T: std::fmt::Debug>(result: Result<T, Error>) -> Arc<RemoteError> {
+pub(crate) fn remote<T: std::fmt::Debug>(result: Result<T, Error>) -> RemoteFailure {
     match result {
         Err(Error::Remote(error)) => error,
         other => panic!("expected a remote error, got {other:?}"),

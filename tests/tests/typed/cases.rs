@@ -55,7 +55,7 @@ fn case_invalid_10_check() {
     }
 }
 
-/// 131: unchecked, the child goes on; the parent fails the open and the child is cancelled.
+/// 131: unchecked, the child goes on; the parent fails the open and the child is cancelled. (D-21)
 #[test]
 fn case_invalid_10_no_check() {
     let mut rig = Rig::alike(Side::A, checked(false));
