@@ -16,24 +16,39 @@ use crate::stage::{Seat, Stage, payload};
 use crate::words;
 
 pub(crate) const ALL: &[Scenario] = &[
-    scenario(130, "a first value that its sender refuses", "P-12 P-20 P-23", refused_first_value),
-    scenario(131, "a first value that its receiver refuses", "P-19 P-20 D-21", unchecked_first_value),
-    scenario(132, "a result of the wrong type", "P-19 P-20", wrong_result),
+    scenario(130, "a first value that its sender refuses", "P-12 P-20 P-23", refused_first_value)
+        .drivers(&["typed::an_invalid_first_value_is_refused_where_it_is_sent_and_fails_the_open"]),
+    scenario(131, "a first value that its receiver refuses", "P-19 P-20 D-21", unchecked_first_value)
+        .drivers(&[
+            "typed::an_invalid_first_value_that_was_not_checked_fails_the_open_and_cancels_the_child",
+        ]),
+    scenario(132, "a result of the wrong type", "P-19 P-20", wrong_result)
+        .drivers(&["typed::an_invalid_result_is_the_error_of_the_dialog"]),
     scenario(133, "nothing but good values", "P-19 P-22", good_values),
-    scenario(134, "the spec of an endpoint is in force at once", "P-17 P-23", spec_of_the_endpoint),
-    scenario(135, "values of an extension type", "P-25", extension_type),
+    scenario(134, "the spec of an endpoint is in force at once", "P-17 P-23", spec_of_the_endpoint)
+        .drivers(&["typed::the_terms_of_an_endpoint_are_in_force_inside_it"]),
+    scenario(135, "values of an extension type", "P-25", extension_type)
+        .drivers(&["typed::an_extension_type_makes_the_round_trip"]),
     scenario(136, "an extension type that is not registered", "P-25", unregistered_type),
     scenario(137, "specs outside of a dialog", "P-24 P-25", outside_of_a_dialog),
-    scenario(138, "a value stays as it came until it is decoded", "P-1", undecoded),
-    scenario(139, "items are checked by their receiver", "P-17 P-19 P-23 D30", checked_by_the_receiver),
-    scenario(140, "a spec concerns values only", "P-18", values_only),
-    scenario(141, "a type error that the application handles", "P-20 P-22 D27", handled),
-    scenario(142, "another first value after a refused one", "P-23", second_try),
-    scenario(143, "values have to survive as they are", "P-21", parity),
-    scenario(144, "a wrong result that nobody waits for", "P-19 D13", nobody_waits).fix(),
+    scenario(138, "a value stays as it came until it is decoded", "P-1", undecoded)
+        .drivers(&["typed::a_payload_is_received_unread"]),
+    scenario(139, "items are checked by their receiver", "P-17 P-19 P-23 D30", checked_by_the_receiver)
+        .drivers(&["typed::a_mistyped_item_cancels_unless_the_terms_say_otherwise"]),
+    scenario(140, "a spec concerns values only", "P-18", values_only)
+        .drivers(&["typed::no_spec_stands_between_a_cancel_and_its_end"]),
+    scenario(141, "a type error that the application handles", "P-20 P-22 D27", handled)
+        .drivers(&["typed::a_mistyped_item_is_handed_over_and_the_dialog_goes_on"]),
+    scenario(142, "another first value after a refused one", "P-23", second_try)
+        .drivers(&["typed::a_child_whose_first_value_was_refused_may_send_another_one"]),
+    scenario(143, "values have to survive as they are", "P-21", parity)
+        .drivers(&["typed::strict_parity_refuses_what_would_come_out_otherwise"]),
+    scenario(144, "a wrong result that nobody waits for", "P-19 D13", nobody_waits)
+        .fix()
+        .drivers(&["typed::an_invalid_result_is_the_error_of_the_dialog"]),
     scenario(145, "a result that cannot be sent", "D-27 D11", unsendable)
         .fix()
-        .drivers(&["calls::a_result_that_cannot_be_sent_is_a_type_error"]),
+        .drivers(&["typed::a_result_that_cannot_be_written_is_reported_without_it"]),
 ];
 
 #[derive(Serialize, Deserialize)]

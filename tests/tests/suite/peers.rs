@@ -403,8 +403,11 @@ fn s176_a_foreign_cancellation_passes_through_a_block() {
     assert_eq!(told.hear(), cancelled_by(&root.identity().uid));
 }
 
+/// Makes an error defective.
+type Spoil = fn(&mut ErrorMsg);
+
 /// An actor written by hand: its task fails with this error as soon as it has started.
-fn forge(listener: &TcpListener, spoil: fn(&mut ErrorMsg)) {
+fn forge(listener: &TcpListener, spoil: Spoil) {
     let mut socket = listener.accept().unwrap().0;
     let us = Uid::new("forger", "forger-uuid");
     let mut conn = Connection::new(Config::default(), Identity::new(us.clone()), 7, Instant::EPOCH);
@@ -422,7 +425,7 @@ fn forge(listener: &TcpListener, spoil: fn(&mut ErrorMsg)) {
 
 #[test]
 fn s177_defective_errors() {
-    let spoils: [(fn(&mut ErrorMsg), &str); 3] = [
+    let spoils: [(Spoil, &str); 3] = [
         (
             |error| (error.relay_path, error.boxed_type_str) = (Vec::new(), "RemoteActorError".into()),
             "KeyError",
