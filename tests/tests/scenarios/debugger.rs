@@ -1,20 +1,14 @@
 //! The terminal of a tree of actors, one debugger at a time: 163 to 175.
-//!
-//! Who wants the terminal opens a context with the root over a connection of its own. `Started` says that it has
-//! it; an item gives it back, and so does whatever else ends that dialog. The root is played here: it keeps a
-//! place in a queue for each dialog and nothing else (D14).
 
-use std::collections::{HashMap, VecDeque};
-use std::task::Poll;
 use std::time::Duration;
 
 use scipp_conformance::script::call;
+use scipp_proto::Kind;
 use scipp_proto::wire::{ErrorMsg, Message};
-use scipp_proto::{Call, Kind, Kwargs, Payload, Target};
-use serde::{Deserialize, Serialize};
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{Seat, Stage, error_of};
+use crate::stage::{Ends, Seat, Stage, error_of};
+use crate::terminal::{Terminal, pauses, releases, says, was_had};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(163, "a task pauses again and again", "D-3 D-10 D-20 D14", pauses_again),
@@ -36,160 +30,6 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(175, "a task of another event loop", "D-4 D-13 D-16", of_another_loop),
 ];
 
-type Ends = (Seat, Seat);
-
-/// What is said about the terminal.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "msg_type")]
-enum Said {
-    LockStatus { subactor_uid: [String; 2], cid: String, locked: bool },
-    LockRelease { subactor_uid: [String; 2], cid: String },
-}
-
-fn uid(actor: &str) -> [String; 2] {
-    [actor.to_owned(), format!("{actor}-uuid")]
-}
-
-/// The terminal of R.
-#[derive(Default)]
-struct Terminal {
-    /// Who wants it; the first one has it.
-    queue: VecDeque<Place>,
-    blocked: Vec<&'static str>,
-}
-
-/// A dialog about the terminal, as the root knows it.
-struct Place {
-    seat: Seat,
-    actor: &'static str,
-    task: u32,
-    has_it: bool,
-}
-
-/// What a look at a place has shown.
-enum Seen {
-    Nothing,
-    /// It was given back, as it should be.
-    Released,
-    /// By a message that says something else.
-    Wrong(&'static str),
-    /// The dialog was cancelled, or has failed.
-    Told,
-    Gone,
-}
-
-impl Terminal {
-    /// A task of an actor asks for it.
-    fn asked_by(&mut self, s: &mut Stage, link: usize, actor: &'static str, task: u32) -> Ends {
-        let target = Target::function("tractor.devx.debug._tty_lock", "lock_stdio_for_peer");
-        let kwargs = Kwargs::encode(&HashMap::from([("subactor_task_uid", ("task", task))])).expect("a map");
-        let parent = s.asks_over(link, actor, Call { target, kwargs, ..call(Kind::Context) });
-        let seat = s.asked(parent);
-        s.accepts(seat, Kind::Context);
-        let is_known = self.queue.iter().any(|place| (place.actor, place.task) == (actor, task));
-        if is_known || self.blocked.contains(&actor) {
-            s.raises(seat, "DebugRequestError");
-        } else {
-            self.queue.push_back(Place { seat, actor, task, has_it: false });
-            self.goes_on(s);
-        }
-        (parent, seat)
-    }
-
-    /// Looks at all places, and gives the terminal to the first of those that are left.
-    fn goes_on(&mut self, s: &mut Stage) {
-        self.queue.retain(|place| {
-            let unlocked = place.says(s, false);
-            match place.look(s) {
-                Seen::Nothing => return true,
-                Seen::Released => s.returns(place.seat, unlocked),
-                Seen::Wrong(class) => s.raises(place.seat, class),
-                Seen::Told => s.unwinds(place.seat),
-                Seen::Gone => {}
-            }
-            false
-        });
-        if let Some(first) = self.queue.front_mut().filter(|first| !first.has_it) {
-            first.has_it = true;
-            let locked = first.says(s, true);
-            s.starts(first.seat, locked);
-            s.opens_stream(first.seat);
-        }
-    }
-}
-
-impl Place {
-    fn look(&self, s: &mut Stage) -> Seen {
-        if s.look(self.seat).is_ended() {
-            return Seen::Gone;
-        }
-        if s.look(self.seat).must_unwind() {
-            return Seen::Told;
-        }
-        if !self.has_it {
-            return Seen::Nothing;
-        }
-        match s.with(self.seat, |conn, end| end.take(conn)) {
-            Poll::Pending => Seen::Nothing,
-            Poll::Ready(Ok(Some(item))) => self.judge(s, &item),
-            Poll::Ready(Ok(None)) => Seen::Released,
-            Poll::Ready(Err(_)) => Seen::Told,
-        }
-    }
-
-    fn judge(&self, s: &Stage, item: &Payload) -> Seen {
-        match item.decode::<Said>() {
-            Ok(Said::LockRelease { subactor_uid, cid })
-                if subactor_uid == uid(self.actor) && cid == s.look(self.seat).cid() =>
-            {
-                Seen::Released
-            }
-            Ok(Said::LockRelease { .. }) => Seen::Wrong("AssertionError"),
-            Ok(Said::LockStatus { .. }) | Err(_) => Seen::Wrong("MsgTypeError"),
-        }
-    }
-
-    fn says(&self, s: &Stage, locked: bool) -> Said {
-        let cid = s.look(self.seat).cid().to_owned();
-        Said::LockStatus { subactor_uid: uid(self.actor), cid, locked }
-    }
-}
-
-/// Who has the terminal gives it back.
-fn releases(s: &mut Stage, terminal: &mut Terminal, ends: Ends, actor: &str) {
-    s.opens_stream(ends.0);
-    let cid = s.look(ends.0).cid().to_owned();
-    s.sends(ends.0, Said::LockRelease { subactor_uid: uid(actor), cid });
-    terminal.goes_on(s);
-}
-
-/// How a dialog ends by which the terminal was had and given back.
-fn was_had(s: &mut Stage, ends: Ends, actor: &str) {
-    s.outcomes(ends, &format!("returned LockStatus({actor}, unlocked)"), "returned");
-}
-
-/// A task has the terminal for a while: the whole dialog, of this number.
-fn pauses(s: &mut Stage, terminal: &mut Terminal, link: usize, actor: &'static str, number: u32) {
-    let mark = if number == 1 { String::new() } else { format!("#{number}") };
-    let ends = terminal.asked_by(s, link, actor, 1);
-    s.gets_first(ends.0, &format!("LockStatus({actor}, locked)"));
-    releases(s, terminal, ends, actor);
-    s.then_sent(&[
-        &format!("{actor}>R Start{mark}"),
-        &format!("R>{actor} StartAck(context){mark}, Started(LockStatus({actor}, locked)){mark}"),
-        &format!("{actor}>R Yield(LockRelease({actor})){mark}"),
-        &format!("R>{actor} Stop{mark}, Return(LockStatus({actor}, unlocked)){mark}"),
-    ]);
-    was_had(s, ends, actor);
-}
-
-/// A context of R, or of an actor below it, whose task runs.
-fn task_over(s: &mut Stage, link: usize, from: &'static str) -> Ends {
-    let ends = s.opens_over(link, from, Kind::Context);
-    s.starts(ends.1, 0);
-    ends
-}
-
 fn pauses_again(s: &mut Stage) {
     s.connect(&[["A", "R"]]);
     let mut terminal = Terminal::default();
@@ -200,7 +40,7 @@ fn pauses_again(s: &mut Stage) {
 
 fn crashes(s: &mut Stage) {
     s.connect(&[["R", "A"], ["A", "R"]]);
-    let task = task_over(s, 0, "R");
+    let task = s.context_over(0, "R");
     s.sent(&["R>A Start", "A>R StartAck(context), Started(0)"]);
     s.passes(Duration::from_secs(3600));
     s.waits(task.0, "not yet");
@@ -246,7 +86,7 @@ fn several_pause(s: &mut Stage) {
 fn root_fails(s: &mut Stage) {
     s.connect(&[["R", "A"], ["A", "R"]]);
     let mut terminal = Terminal::default();
-    let task = task_over(s, 0, "R");
+    let task = s.context_over(0, "R");
     let paused = terminal.asked_by(s, 1, "A", 1);
     // R has failed, and waits for its terminal before it asks A to end.
     s.passes(Duration::from_secs(3600));
@@ -269,7 +109,7 @@ fn root_fails(s: &mut Stage) {
 fn root_cancels(s: &mut Stage) {
     s.connect(&[["R", "M"], ["M", "N"], ["N", "R"]]);
     let mut terminal = Terminal::default();
-    let [outer, inner] = [(0, "R"), (1, "M")].map(|(link, from)| task_over(s, link, from));
+    let [outer, inner] = [(0, "R"), (1, "M")].map(|(link, from)| s.context_over(link, from));
     let paused = terminal.asked_by(s, 2, "N", 1);
     s.sent(&[
         "R>M Start",
@@ -314,7 +154,7 @@ fn cancelled_in_start_up(s: &mut Stage) {
 fn pauses_on_its_way(s: &mut Stage) {
     s.connect(&[["R", "M"], ["M", "L"], ["L", "R"], ["M", "R"]]);
     let mut terminal = Terminal::default();
-    let [outer, inner] = [(0, "R"), (1, "M")].map(|(link, from)| task_over(s, link, from));
+    let [outer, inner] = [(0, "R"), (1, "M")].map(|(link, from)| s.context_over(link, from));
     s.sent(&[
         "R>M Start",
         "M>R StartAck(context), Started(0)",
@@ -334,7 +174,7 @@ fn pauses_on_its_way(s: &mut Stage) {
 fn loses_its_parent(s: &mut Stage) {
     s.connect(&[["R", "A"], ["A", "R"]]);
     let mut terminal = Terminal::default();
-    let task = task_over(s, 0, "R");
+    let task = s.context_over(0, "R");
     let paused = terminal.asked_by(s, 1, "A", 1);
     s.sent(&[
         "R>A Start",
@@ -352,7 +192,7 @@ fn loses_its_parent(s: &mut Stage) {
 
 fn pauses_when_cancelled(s: &mut Stage) {
     s.connect(&[["R", "A"], ["A", "R"]]);
-    let task = task_over(s, 0, "R");
+    let task = s.context_over(0, "R");
     s.cancels(task.0);
     s.sent(&["R>A Start", "A>R StartAck(context), Started(0)", "R>A creq", "A>R StartAck(creq)"]);
     pauses(s, &mut Terminal::default(), 1, "A", 2);
@@ -367,7 +207,7 @@ fn pauses_when_cancelled(s: &mut Stage) {
 fn some_can_be_debugged(s: &mut Stage) {
     s.again("one of two children");
     s.connect(&[["R", "A"], ["R", "B"], ["B", "R"]]);
-    let [plain, debugged] = [0, 1].map(|link| task_over(s, link, "R"));
+    let [plain, debugged] = [0, 1].map(|link| s.context_over(link, "R"));
     s.sent(&[
         "R>A Start",
         "A>R StartAck(context), Started(0)",
@@ -472,12 +312,6 @@ const WAYS: [Way; 7] = [
     },
 ];
 
-/// A gives the terminal back in some actor's name, and of some dialog.
-fn says(s: &mut Stage, seat: Seat, actor: &str, cid: Option<&str>) {
-    let cid = cid.unwrap_or_else(|| s.look(seat).cid()).to_owned();
-    s.sends(seat, Said::LockRelease { subactor_uid: uid(actor), cid });
-}
-
 const A_RELEASES: [&str; 2] = ["A>R Yield(LockRelease(A))", "R>A Stop, Return(LockStatus(A, unlocked))"];
 const NEXT: &str = "R>B Started(LockStatus(B, locked))#2";
 
@@ -506,7 +340,8 @@ fn ways_to_give_back(s: &mut Stage) {
     was_had(s, a, "A");
 
     s.again("asked for twice by one task, and by a blocked actor");
-    let mut terminal = Terminal { blocked: vec!["C"], ..Terminal::default() };
+    let mut terminal = Terminal::default();
+    terminal.blocks("C");
     let [a, b] = held_and_wanted(s, &mut terminal);
     for (link, actor, number) in [(0, "A", 3), (2, "C", 4)] {
         let refused = terminal.asked_by(s, link, actor, 1);

@@ -63,12 +63,8 @@ impl Feed {
         for item in items.clone() {
             assert_eq!(self.next(s, reader), item.to_string());
         }
-        s.sees(
-            self.parent,
-            who(reader),
-            format!("{} to {}", items.start, items.end - 1),
-            &format!("{} to {}", items.start, items.end - 1),
-        );
+        let range = format!("{} to {}", items.start, items.end - 1);
+        s.sees(self.parent, who(reader), &range, &range);
     }
 
     #[track_caller]

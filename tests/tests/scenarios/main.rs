@@ -23,6 +23,7 @@ mod payloads;
 mod peers;
 mod streams;
 mod sync;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use scipp_proto::wire::{ErrorMsg, Message};
 use scipp_proto::{Failure, Kind, Payload, Uid};
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{Seat, Stage, error_of, uid_of};
+use crate::stage::{Ends, Seat, Stage, error_of, uid_of};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(
@@ -61,18 +61,9 @@ pub(crate) const ALL: &[Scenario] = &[
         .drivers(&["peers::s178_an_error_of_an_unknown_class_is_passed_on"]),
 ];
 
-type Ends = (Seat, Seat);
-
-/// A context after its first value over this link.
-fn context_over(s: &mut Stage, link: usize, from: &'static str) -> Ends {
-    let ends = s.opens_over(link, from, Kind::Context);
-    s.starts(ends.1, 0);
-    ends
-}
-
-/// The same, with both ends of the stream open.
+/// A context over this link, with both ends of its stream open.
 fn stream_over(s: &mut Stage, link: usize, from: &'static str) -> Ends {
-    let ends = context_over(s, link, from);
+    let ends = s.context_over(link, from);
     s.opens_stream(ends.0);
     s.opens_stream(ends.1);
     ends
@@ -99,7 +90,7 @@ fn blames(s: &mut Stage, parent: Seat, author: &str, neighbour: &str) {
 fn own_failure_wins(s: &mut Stage) {
     s.connect(&[["R", "A"], ["A", "B"]]);
     let outer = s.opens_over(0, "R", Kind::Context);
-    let inner = context_over(s, 1, "A");
+    let inner = s.context_over(1, "A");
     let unsendable = Payload::encode(&Unsendable).expect_err("it has no form");
     s.cancels(inner.0);
     s.unwinds(inner.1);
@@ -147,7 +138,7 @@ const SLEEPER_CANCELLED: [&str; 4] = [
 /// X cancels the actor S, which ends.
 fn sleep_is_cancelled(s: &mut Stage) -> Sleep {
     s.connect(&[["R", "S"], ["R", "J"], ["R", "X"], ["J", "S"], ["X", "S"]]);
-    let [sleeper, caller, canceller] = [0, 1, 2].map(|link| context_over(s, link, "R"));
+    let [sleeper, caller, canceller] = [0, 1, 2].map(|link| s.context_over(link, "R"));
     let stream = stream_over(s, 3, "J");
     s.sent(&ASLEEP);
     let request = cancels_the_actor_of(s, 4, "X", &[sleeper.1, stream.1]);
@@ -199,7 +190,7 @@ fn handler_fails(s: &mut Stage) {
 
 fn third_handles_it(s: &mut Stage) {
     s.connect(&[["R", "J"], ["J", "S"], ["X", "S"]]);
-    let own = context_over(s, 0, "R");
+    let own = s.context_over(0, "R");
     let stream = stream_over(s, 1, "J");
     let request = cancels_the_actor_of(s, 2, "X", &[stream.1]);
     s.takes_items(stream.0, &["ctxc(X)"]);
@@ -247,7 +238,7 @@ const TALKING: [&str; 12] = [
 
 fn talking(s: &mut Stage) -> Service {
     s.connect(&[["R", "W"], ["R", "C"], ["C", "W"], ["C", "U"], ["W", "U"], ["R", "U"]]);
-    let [spawner, client] = [0, 1].map(|link| context_over(s, link, "R"));
+    let [spawner, client] = [0, 1].map(|link| s.context_over(link, "R"));
     let order = stream_over(s, 2, "C");
     s.sends(order.0, "make U");
     s.takes_items(order.1, &["'make U'"]);
@@ -364,7 +355,7 @@ fn service_of_the_root_dies(s: &mut Stage) {
 /// R, T, D and L, each with a context to the next one.
 fn chain(s: &mut Stage) -> [Ends; 3] {
     s.connect(&[["R", "T"], ["T", "D"], ["D", "L"], ["X", "L"]]);
-    let ends = [(0, "R"), (1, "T"), (2, "D")].map(|(link, from)| context_over(s, link, from));
+    let ends = [(0, "R"), (1, "T"), (2, "D")].map(|(link, from)| s.context_over(link, from));
     s.sent(&[
         "R>T Start",
         "T>R StartAck(context), Started(0)",
@@ -415,8 +406,8 @@ fn cancellation_over_three_hops(s: &mut Stage) {
 
 fn passes_through_a_block(s: &mut Stage) {
     s.connect(&[["R", "A"], ["R", "B"], ["X", "B"]]);
-    let outer = context_over(s, 0, "R");
-    let inner = context_over(s, 1, "R");
+    let outer = s.context_over(0, "R");
+    let inner = s.context_over(1, "R");
     let request = cancels_the_actor_of(s, 2, "X", &[inner.1]);
     s.leaves(inner.0, "ctxc(X)");
     s.body_raises(outer.0, "ctxc(X)");
@@ -442,7 +433,7 @@ fn passes_through_a_block(s: &mut Stage) {
 /// R has a context with A, and A one with B.
 fn two_contexts(s: &mut Stage) -> [Ends; 2] {
     s.connect(&[["R", "A"], ["A", "B"]]);
-    let ends = [(0, "R"), (1, "A")].map(|(link, from)| context_over(s, link, from));
+    let ends = [(0, "R"), (1, "A")].map(|(link, from)| s.context_over(link, from));
     s.sent(&[
         "R>A Start",
         "A>R StartAck(context), Started(0)",

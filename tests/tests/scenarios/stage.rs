@@ -36,6 +36,9 @@ pub(crate) struct Seat {
     pub(crate) end: End,
 }
 
+/// Both ends of one dialog, the parent's first.
+pub(crate) type Ends = (Seat, Seat);
+
 /// A connection of two actors.
 struct Link {
     names: [&'static str; 2],
@@ -271,12 +274,12 @@ impl Stage {
     }
 
     /// P opens a dialog and C accepts it.
-    pub(crate) fn opens(&mut self, kind: Kind) -> (Seat, Seat) {
+    pub(crate) fn opens(&mut self, kind: Kind) -> Ends {
         self.opens_over(0, P, kind)
     }
 
     /// The same over another link.
-    pub(crate) fn opens_over(&mut self, link: usize, from: &str, kind: Kind) -> (Seat, Seat) {
+    pub(crate) fn opens_over(&mut self, link: usize, from: &str, kind: Kind) -> Ends {
         let parent = self.asks_over(link, from, call(kind));
         let child = self.asked(parent);
         self.accepts(child, kind);
@@ -284,14 +287,19 @@ impl Stage {
     }
 
     /// A context of P with C after `Started(0)`.
-    pub(crate) fn context(&mut self) -> (Seat, Seat) {
-        let (parent, child) = self.opens(Kind::Context);
-        self.starts(child, 0);
-        (parent, child)
+    pub(crate) fn context(&mut self) -> Ends {
+        self.context_over(0, P)
+    }
+
+    /// The same over another link.
+    pub(crate) fn context_over(&mut self, link: usize, from: &str) -> Ends {
+        let ends = self.opens_over(link, from, Kind::Context);
+        self.starts(ends.1, 0);
+        ends
     }
 
     /// The same, with both ends of the stream open.
-    pub(crate) fn streaming(&mut self) -> (Seat, Seat) {
+    pub(crate) fn streaming(&mut self) -> Ends {
         let (parent, child) = self.context();
         self.opens_stream(parent);
         self.opens_stream(child);
