@@ -150,20 +150,25 @@ impl Connection {
         }
     }
 
-    /// `Error`. Without an id the peer as a whole has failed. (D-4, D-5, D-6, D-22)
+    /// `Error`. Without an id the peer as a whole has failed.
     pub(crate) fn on_error(&mut self, msg: ErrorMsg) {
         if self.status == Status::Handshake {
             return self.violated(PeerViolation::ExpectedAid(MsgKind::Error));
         }
+
+        // (D-22)
         let cid = msg.cid.clone();
         let error = report::repaired(msg, &self.peer_uid(), self.config.max_text);
         let Some(cid) = cid else { return self.lose(CloseReason::PeerFailed(Arc::new(error))) };
+
         let Some(id) = self.lookup(Text::from(&cid)) else { return self.count_stray(Text::from(&cid)) };
         let Some(dialog) = self.table.get(id) else { return };
         if let Purpose::CancelRequest { .. } = dialog.purpose {
             return self.on_reply_to_cancel(id, Signal::Error);
         }
         let (role, is_notice) = (dialog.role, self.is_notice(dialog, &error));
+
+        // After our own cancel a notice is no news; nor is any error to a task that was told to end. (D-6, D-16)
         let changes_nothing = match role {
             Role::Child => dialog.unwind.is_some(),
             Role::Parent => is_notice && dialog.cancel != CancelPhase::Idle,
@@ -171,6 +176,8 @@ impl Connection {
         if dialog.is_ended() || changes_nothing {
             return self.count_crossed(id);
         }
+
+        // (D-4, D-5, D-6)
         let error = Arc::new(self.afford(id, error));
         match role {
             Role::Child => self.on_error_from_parent(id, error),

@@ -90,7 +90,7 @@ impl Connection {
 
 /// What every ending has in common.
 impl Connection {
-    /// The one place where a dialog gets its outcome; its phase has ended just before. (D-29)
+    /// The one place where a dialog gets its outcome; its phase has ended just before.
     pub(crate) fn settle(&mut self, id: DialogId, outcome: Outcome) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         dialog.outcome = Some(Box::new(outcome));
@@ -111,6 +111,7 @@ impl Connection {
             self.pay_owed_acks(id);
             self.answer_actor_cancels();
         }
+        // (D-29)
         if is_released || is_hidden {
             self.unseen = self.unseen.saturating_sub(1);
             self.forget(id);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use scipp_common::{Error, conclusion};
+use scipp_conformance::script::Unsendable;
 use scipp_proto::spec::Slots;
 use scipp_proto::{
     Extension, Extensions, Failure, Instant, Kind, Misuse, Outcome, Parity, Payload, Received, Report, Terms,
@@ -11,7 +12,7 @@ use scipp_proto::{
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{Seat, Stage, Unsendable, payload};
+use crate::stage::{Seat, Stage, payload};
 use crate::words;
 
 pub(crate) const ALL: &[Scenario] = &[
