@@ -171,11 +171,11 @@ impl Connection {
                 }
                 (report::cancelled(&us, &canceller, &path, &dialog.cid), cancelled)
             }
-            Unwind::Failed(failure) => {
+            Unwind::Failed { failure, bad_msg } => {
                 let msg = match &failure {
                     Failure::Remote(error) => report::relayed(&us, Some(&peer), error, &limits, &dialog.cid),
                     Failure::Violation(violation) => {
-                        report::violated(&us, &peer, violation, &limits, &dialog.cid)
+                        report::violated(&us, &peer, violation, bad_msg, &limits, &dialog.cid)
                     }
                     Failure::Reported(type_name) => report::refused(&us, type_name, "", &dialog.cid),
                 };

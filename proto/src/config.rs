@@ -17,7 +17,8 @@ pub enum OverrunPolicy {
     /// Drop the new item; nothing is sent.
     DropNewest,
     /// Stop reading the whole connection until the inbox has room; as `Reject` when that lasts longer
-    /// than [`Config::max_pause`]. Head-of-line blocking by choice.
+    /// than [`Config::max_pause`]. Head-of-line blocking by choice: the end of the peer comes behind what
+    /// is not read, too.
     Pause,
 }
 
@@ -81,6 +82,9 @@ pub struct Config {
     pub outbox_bytes: usize,
     /// Replies forced by the peer that may wait beyond a full outbox; one more closes the connection.
     pub max_owed: usize,
+    /// Items that a dialog sends back under [`TypePolicy::Reply`](crate::TypePolicy) until one conforms; one
+    /// more bad item breaks it. 64, a window: two ends may answer each other's answers.
+    pub max_replies: u32,
     /// Size of each of the two receive buffers.
     pub receive_buffer: usize,
     /// Malformed frames forgiven. 0; the reference forgives 4.
@@ -129,6 +133,7 @@ impl Default for Config {
             max_pause: Duration::from_secs(10),
             outbox_bytes: 1 << 20,
             max_owed: 1024,
+            max_replies: 64,
             receive_buffer: 64 << 10,
             malformed_budget: 0,
             max_strays: 10_000,

@@ -2,15 +2,19 @@
 
 use alloc::{boxed::Box, sync::Arc};
 
+use bytes::Bytes;
+
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
+use crate::enforce::Fate;
 use crate::error::{CloseReason, Failure, PeerViolation};
 use crate::event::{DialogEvent, DialogId};
+use crate::inbox::Item;
 use crate::payload::Payload;
 use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
 use crate::remote::{RemoteError, RemoteErrorKind};
 use crate::report;
-use crate::wire::{ErrorMsg, Message, MsgKind, Text};
+use crate::wire::{ErrorMsg, Message, MsgKind, Rejected, Text};
 
 impl Connection {
     /// A frame of a dialog, errors and acknowledgements apart: the table judges it.
@@ -43,15 +47,17 @@ impl Connection {
         match (signal, payload) {
             (Signal::StartAck(kind), _) => self.notify(id, DialogEvent::Accepted(kind)),
             (Signal::Started, Some(value)) => {
-                if !self.is_welcome(id, MsgKind::Started, &value) {
-                    return;
+                if let Fate::Delivered(_) = self.judge_arrived(id, MsgKind::Started, &value) {
+                    self.hold(id, |dialog| dialog.first = Some(value));
+                    self.notify(id, DialogEvent::Started);
                 }
-                self.hold(id, |dialog| dialog.first = Some(value));
-                self.notify(id, DialogEvent::Started);
             }
             (Signal::Yield, Some(item)) => self.on_item(id, item),
-            (Signal::Return, Some(value)) if !self.is_welcome(id, MsgKind::Return, &value) => {}
-            (Signal::Return, Some(value)) => self.end_returned(id, Some(value)),
+            (Signal::Return, Some(value)) => {
+                if let Fate::Delivered(_) = self.judge_arrived(id, MsgKind::Return, &value) {
+                    self.end_returned(id, Some(value));
+                }
+            }
             (Signal::Stop, _) if is_end => self.end_returned(id, None),
             (Signal::Stop, _) => self.notify(id, DialogEvent::Stopped),
             _ => {}
@@ -77,13 +83,16 @@ impl Connection {
             dialog.dropped = dialog.dropped.saturating_add(1);
             return;
         }
-        if dialog.bound.is_some() && !self.is_welcome(id, MsgKind::Yield, &item) {
-            return;
-        }
+        let fate = match dialog.bound {
+            Some(_) => self.judge_arrived(id, MsgKind::Yield, &item),
+            None => Fate::Delivered(None),
+        };
+        let Fate::Delivered(breaks) = fate else { return };
         let (room, reserve) = (self.inbox_room(id), self.config.pause_reserve);
         let Some(dialog) = self.table.get_mut(id) else { return };
-        let pushed = dialog.inbox.push(item, room, reserve);
+        let pushed = dialog.inbox.push(Item { value: item, breaks }, room, reserve);
         dialog.dropped = dialog.dropped.saturating_add(pushed.dropped);
+        dialog.overruns = dialog.overruns.saturating_add(pushed.dropped);
         self.counters.overruns = self.counters.overruns.saturating_add(pushed.dropped);
         self.inbox_bytes = self.inbox_bytes.saturating_sub(pushed.freed);
         if pushed.stored {
@@ -231,7 +240,7 @@ impl Connection {
                 by: CancelledBy::Parent,
                 path: error.msg.relay_path.clone(),
             },
-            _ => Unwind::Failed(Failure::Remote(error)),
+            _ => Unwind::from(Failure::Remote(error)),
         };
         self.tell_to_unwind(id, unwind);
     }
@@ -244,13 +253,37 @@ impl Connection {
             return self.count_crossed(id);
         }
         if dialog.role == Role::Child {
-            return self.tell_to_unwind(id, Unwind::Failed(Failure::Violation(violation)));
+            return self.tell_to_unwind(id, Unwind::from(Failure::Violation(violation)));
         }
         if dialog.failure.is_none() {
             dialog.failure = Some(Box::new(Failure::Violation(violation)));
             self.notify(id, DialogEvent::Failed);
         }
         self.request_cancel(id);
+    }
+
+    /// The same over a wrong envelope, which a child sends back when its task is over. (D36)
+    pub(crate) fn break_by_envelope(&mut self, id: DialogId, rejected: Rejected, frame: &Bytes) {
+        let violation = PeerViolation::Rejected(rejected);
+        let runs_on = |dialog: &Dialog| dialog.is_running_task() && dialog.unwind.is_none();
+        if !self.table.get(id).is_some_and(runs_on) {
+            return self.break_dialog(id, violation);
+        }
+        let bad_msg = self.keep(id, frame);
+        self.tell_to_unwind(id, Unwind::Failed { failure: Failure::Violation(violation), bad_msg });
+    }
+
+    /// A frame as something that a dialog keeps of an error, if that is not too much.
+    fn keep(&mut self, id: DialogId, frame: &Bytes) -> Option<Payload> {
+        let bytes = self.error_bytes.saturating_add(frame.len());
+        if frame.len() > self.config.max_text || bytes > self.config.error_bytes {
+            return None;
+        }
+        let kept = Payload::new(Bytes::copy_from_slice(frame)).ok()?;
+        let dialog = self.table.get_mut(id)?;
+        dialog.error_bytes = dialog.error_bytes.saturating_add(frame.len());
+        self.error_bytes = bytes;
+        Some(kept)
     }
 
     /// A child's task has to end. Only the first reason counts. One that was not accepted yet is refused
@@ -262,7 +295,7 @@ impl Connection {
         }
         let event = match &unwind {
             Unwind::Cancelled { .. } => DialogEvent::CancelRequested,
-            Unwind::Failed(_) => DialogEvent::Failed,
+            Unwind::Failed { .. } => DialogEvent::Failed,
         };
         dialog.unwind = Some(Box::new(unwind));
         let is_unaccepted = dialog.phase == Phase::Requested;

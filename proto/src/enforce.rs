@@ -1,11 +1,12 @@
 //! Payload types of dialogs: what is checked when, and what follows. (P-18 to P-24)
 
-use alloc::{boxed::Box, string::String, sync::Arc};
+use alloc::sync::Arc;
 
 use crate::connection::Connection;
 use crate::dialog::Dialog;
 use crate::error::{Failure, Misuse, OpenError, PeerViolation, SendError, Verb};
 use crate::event::{Call, DialogId, Event, Outcome, Request};
+use crate::inbox::Item;
 use crate::mistyped::{Mistyped, map_of};
 use crate::payload::{Kwargs, Payload};
 use crate::phase::{Phase, Role, Signal, Verdict};
@@ -63,9 +64,11 @@ impl Connection {
             dialog.bound.get_or_insert_default().terms = Arc::clone(terms);
             return self.accept(id, kind).map(|()| true);
         };
-        let spec = terms.slots.params.as_ref().map(PldSpec::label).unwrap_or_default();
+        let spec = terms.slots.params.clone().unwrap_or_else(PldSpec::any);
         let found = Found { culprit: Role::Parent, kind: MsgKind::Start, spec, mismatch };
-        let Some(mut error) = self.mistyped(id, found, &arguments(&request.kwargs)) else { return Ok(false) };
+        let Some(mut error) = self.mistyped(id, &found, &arguments(&request.kwargs)) else {
+            return Ok(false);
+        };
         error.start = error.value.as_ref().filter(|_| self.has_room()).and_then(|_| self.start_of(request));
         let error = Arc::new(error);
         self.tell_mistyped(id, &error);
@@ -173,21 +176,21 @@ impl Drop for Narrowed<'_> {
 struct Found {
     culprit: Role,
     kind: MsgKind,
-    spec: String,
+    spec: PldSpec,
     mismatch: Mismatch,
 }
 
 impl Found {
     fn new(culprit: Role, kind: MsgKind, (spec, mismatch): (&PldSpec, Mismatch)) -> Self {
-        Self { culprit, kind, spec: spec.label(), mismatch }
+        Self { culprit, kind, spec: spec.clone(), mismatch }
     }
 }
 
 /// What is to become of a received value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is delivered.
-    Delivered,
+    /// It is delivered; marked if there is a spec that it does not conform to.
+    Delivered(Option<PldSpec>),
     /// It is gone; everything else goes on.
     Dropped,
     /// It is gone, and the dialog has failed over it.
@@ -207,18 +210,26 @@ impl Connection {
         let Some(bound) = dialog.bound.as_deref() else { return Ok(()) };
         let Some(found) = bound.check(kind, value, bound.terms.parity) else { return Ok(()) };
         let found = Found::new(dialog.role, kind, found);
-        let error = self.mistyped(id, found, value).ok_or(Misuse::UnknownDialog)?;
+        let error = self.mistyped(id, &found, value).ok_or(Misuse::UnknownDialog)?;
         Err(Misuse::Mistyped(Arc::new(error)))
     }
 
-    fn mistyped(&self, id: DialogId, found: Found, value: &Payload) -> Option<Mistyped> {
-        let Found { culprit, kind, spec, mismatch } = found;
+    fn mistyped(&self, id: DialogId, found: &Found, value: &Payload) -> Option<Mistyped> {
         let len = value.as_bytes().len();
         let is_affordable =
             len <= self.config.max_text && self.error_bytes.saturating_add(len) <= self.config.error_bytes;
         let value = is_affordable.then(|| value.compact());
-        let cid = Arc::clone(&self.table.get(id)?.cid);
-        Some(Mistyped { culprit, kind, cid, spec, mismatch, value, start: None })
+        let dialog = self.table.get(id)?;
+        Some(Mistyped {
+            culprit: found.culprit,
+            kind: found.kind,
+            cid: Arc::clone(&dialog.cid),
+            caller: dialog.caller,
+            spec: found.spec.label(),
+            mismatch: found.mismatch.clone(),
+            value,
+            start: None,
+        })
     }
 
     /// A request as the map that it came as.
@@ -239,32 +250,43 @@ impl Connection {
 
 /// Values we receive.
 impl Connection {
-    /// Whether a value that has just arrived is to be delivered; if not, it was seen to. A narrowing holds
-    /// for items only when they are taken. (P-19)
-    pub(crate) fn is_welcome(&mut self, id: DialogId, kind: MsgKind, value: &Payload) -> bool {
-        let Some(dialog) = self.table.get(id) else { return true };
-        let found = dialog.terms_in_force().and_then(|bound| {
-            if kind == MsgKind::Yield {
-                bound.check_terms(kind, value)
-            } else {
-                bound.check(kind, value, Parity::Allow)
-            }
-        });
-        let Some(found) = found else { return true };
-        self.judge(id, Found::new(dialog.role.peer(), kind, found), value) == Fate::Delivered
+    /// Judges a value that has just arrived. A narrowing holds for items only when they are taken.
+    /// (P-19)
+    pub(crate) fn judge_arrived(&mut self, id: DialogId, kind: MsgKind, value: &Payload) -> Fate {
+        let Some(dialog) = self.table.get_mut(id) else { return Fate::Delivered(None) };
+        let culprit = dialog.role.peer();
+        let Some(bound) = dialog.terms_in_force() else { return Fate::Delivered(None) };
+        let found = if kind == MsgKind::Yield {
+            bound.check_terms(kind, value)
+        } else {
+            bound.check(kind, value, Parity::Allow)
+        };
+        if let Some(found) = found.map(|found| Found::new(culprit, kind, found)) {
+            return self.judge(id, found, value);
+        }
+        if let Some(bound) = dialog.bound.as_deref_mut().filter(|_| kind == MsgKind::Yield) {
+            bound.replies = 0;
+        }
+        Fate::Delivered(None)
     }
 
-    /// Judges an item that is about to be taken: by the narrowings alone. (P-24)
-    pub(crate) fn judge_taken(&mut self, id: DialogId, item: &Payload) -> Fate {
-        let Some(dialog) = self.table.get(id) else { return Fate::Delivered };
-        let found = dialog.bound.as_deref().and_then(|bound| bound.check_narrowed(MsgKind::Yield, item));
-        let Some(found) = found else { return Fate::Delivered };
+    /// Judges an item that is about to be taken: by the narrowings alone. What was found when it came stays
+    /// found. (P-24)
+    pub(crate) fn judge_taken(&mut self, id: DialogId, item: &Item) -> Fate {
+        let breaks = item.breaks.clone();
+        let Some(dialog) = self.table.get(id) else { return Fate::Delivered(breaks) };
+        let found =
+            dialog.bound.as_deref().and_then(|bound| bound.check_narrowed(MsgKind::Yield, &item.value));
+        let Some(found) = found else { return Fate::Delivered(breaks) };
         let cancel = dialog.cancel;
-        let fate = self.judge(id, Found::new(dialog.role.peer(), MsgKind::Yield, found), item);
+        let fate = self.judge(id, Found::new(dialog.role.peer(), MsgKind::Yield, found), &item.value);
         if self.table.get(id).is_some_and(|dialog| dialog.cancel != cancel) {
             self.arm_later(id);
         }
-        fate
+        match fate {
+            Fate::Delivered(narrowed) => Fate::Delivered(breaks.or(narrowed)),
+            Fate::Dropped | Fate::Failed => fate,
+        }
     }
 
     /// What does not conform is reported; the policy says what becomes of it. An item of a dialog that has
@@ -272,23 +294,24 @@ impl Connection {
     /// dropped. (P-20)
     fn judge(&mut self, id: DialogId, found: Found, value: &Payload) -> Fate {
         let kind = found.kind;
-        let Some(error) = self.mistyped(id, found, value).map(Arc::new) else { return Fate::Delivered };
+        let Some(error) = self.mistyped(id, &found, value).map(Arc::new) else { return Fate::Dropped };
         self.tell_mistyped(id, &error);
-        let Some(dialog) = self.table.get_mut(id) else { return Fate::Delivered };
+        let Some(dialog) = self.table.get_mut(id) else { return Fate::Dropped };
         // A bad result ends its dialog, and came just now. An item may be read long after.
         let is_over = kind == MsgKind::Yield && (dialog.is_ended() || dialog.fails_readers());
-        let Some(bound) = dialog.bound.as_deref_mut() else { return Fate::Delivered };
+        let Some(bound) = dialog.bound.as_deref_mut() else { return Fate::Dropped };
         bound.mistyped = bound.mistyped.saturating_add(1);
         let terms = Arc::clone(&bound.terms);
         match (&terms.on_mistyped, kind) {
-            (TypePolicy::HandOver, MsgKind::Yield) => Fate::Delivered,
             (TypePolicy::HandOver, _) => {
-                bound.handed_over.push(Mistyped { value: None, ..Mistyped::clone(&error) });
-                Fate::Delivered
+                if kind != MsgKind::Yield {
+                    bound.handed_over.push((kind, found.spec.clone()));
+                }
+                Fate::Delivered(Some(found.spec))
             }
             _ if is_over => self.drop_mistyped(id),
             (TypePolicy::Skip, MsgKind::Yield) => self.drop_mistyped(id),
-            (TypePolicy::Reply(item), MsgKind::Yield) => {
+            (TypePolicy::Reply(item), MsgKind::Yield) if bound.replies < self.config.max_replies => {
                 self.reply(id, item);
                 self.drop_mistyped(id)
             }
@@ -301,6 +324,7 @@ impl Connection {
 
     /// Reports it, before anything that follows from it.
     fn tell_mistyped(&mut self, id: DialogId, error: &Arc<Mistyped>) {
+        self.counters.mistyped = self.counters.mistyped.saturating_add(1);
         if self.table.get(id).is_some_and(Dialog::is_visible) {
             self.events.push_back(Event::Mistyped { id, error: Arc::clone(error) });
         }
@@ -315,11 +339,15 @@ impl Connection {
 
     /// Sends an item back, if our end of the stream is open, there is room, and it fits in a frame.
     fn reply(&mut self, id: DialogId, item: &Payload) {
-        let Some(dialog) = self.table.get(id) else { return };
+        let has_room = self.has_room();
+        let Some(dialog) = self.table.get_mut(id) else { return };
         let is_open = dialog.stream_opened && dialog.kind == Kind::Context;
         let may_send = is_open && matches!(dialog.judge(dialog.role, Signal::Yield), Verdict::To(_));
-        if may_send && self.has_room() {
+        if may_send && has_room {
             let cid = Arc::clone(&dialog.cid);
+            if let Some(bound) = dialog.bound.as_deref_mut() {
+                bound.replies = bound.replies.saturating_add(1);
+            }
             let _ = self.emit_payload(Verb::Send, &Message::Yield { cid: (&cid).into(), pld: item.clone() });
             self.count_reply();
         }
@@ -354,23 +382,10 @@ impl Dialog {
         self.bound.as_deref().filter(|_| !self.is_actor_cancel())
     }
 
-    /// Whether a value of this kind that was delivered does not conform: it was handed over. Of a first value
-    /// or a result that was found out when it arrived. (P-20, P-24)
-    pub(crate) fn handed_over(&self, kind: MsgKind, value: &Payload) -> Option<Box<Mistyped>> {
-        if kind != MsgKind::Yield {
-            let told = self.bound.as_deref()?.handed_over.iter().find(|error| error.kind == kind)?;
-            return Some(Box::new(Mistyped { value: Some(value.clone()), ..told.clone() }));
-        }
-        let bound = self.terms_in_force().filter(|bound| bound.terms.on_mistyped == TypePolicy::HandOver)?;
-        let (spec, mismatch) = bound.check(kind, value, Parity::Allow)?;
-        Some(Box::new(Mistyped {
-            culprit: self.role.peer(),
-            kind,
-            cid: Arc::clone(&self.cid),
-            spec: spec.label(),
-            mismatch,
-            value: Some(value.clone()),
-            start: None,
-        }))
+    /// The spec that the first value or the result did not conform to when it came; it was handed over.
+    /// (P-20, P-24)
+    pub(crate) fn broken_by(&self, kind: MsgKind) -> Option<PldSpec> {
+        let told = &self.bound.as_deref()?.handed_over;
+        told.iter().find(|(of, _)| *of == kind).map(|(_, spec)| spec.clone())
     }
 }

@@ -106,7 +106,7 @@ impl Connection {
             | MsgKind::Stop
             | MsgKind::Return
             | MsgKind::CancelAck => match self.lookup(cid) {
-                Some(id) => self.break_dialog(id, PeerViolation::Rejected(rejected)),
+                Some(id) => self.break_by_envelope(id, rejected, frame),
                 None => self.count_stray(cid),
             },
         }

@@ -6,11 +6,26 @@ use bytes::{BufMut, BytesMut};
 
 use crate::config::OverrunPolicy;
 use crate::payload::Payload;
+use crate::spec::PldSpec;
+
+/// An unread item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Item {
+    pub(crate) value: Payload,
+    /// The spec that it did not conform to when it came; it was handed over.
+    pub(crate) breaks: Option<PldSpec>,
+}
+
+impl Item {
+    fn len(&self) -> usize {
+        self.value.as_bytes().len()
+    }
+}
 
 /// Unread items, with the window and what happens beyond it.
 #[derive(Debug, Clone)]
 pub(crate) struct Inbox {
-    items: VecDeque<Payload>,
+    items: VecDeque<Item>,
     window: usize,
     policy: OverrunPolicy,
     /// Under `Reject` and `Buffer`: the sender was told, everything more is dropped.
@@ -42,8 +57,8 @@ impl Inbox {
 
     /// Stores an item if the window and `room` (bytes left for all dialogs together) allow it; while
     /// reading is paused, up to `reserve` more items.
-    pub(crate) fn push(&mut self, item: Payload, room: usize, reserve: usize) -> Pushed {
-        let fits = self.items.len() < self.capacity(reserve) && item.as_bytes().len() <= room;
+    pub(crate) fn push(&mut self, item: Item, room: usize, reserve: usize) -> Pushed {
+        let fits = self.items.len() < self.capacity(reserve) && item.len() <= room;
         if fits && !self.overran {
             self.items.push_back(item);
             return Pushed { stored: true, ..Pushed::default() };
@@ -58,13 +73,13 @@ impl Inbox {
         }
     }
 
-    fn replace_oldest(&mut self, item: Payload, room: usize) -> Pushed {
-        let len = item.as_bytes().len();
+    fn replace_oldest(&mut self, item: Item, room: usize) -> Pushed {
+        let len = item.len();
         let mut pushed = Pushed::default();
         while self.items.len() >= self.window || len > room.saturating_add(pushed.freed) {
             pushed.dropped = pushed.dropped.saturating_add(1);
             let Some(oldest) = self.items.pop_front() else { return pushed };
-            pushed.freed = pushed.freed.saturating_add(oldest.as_bytes().len());
+            pushed.freed = pushed.freed.saturating_add(oldest.len());
         }
         self.items.push_back(item);
         Pushed { stored: true, ..pushed }
@@ -78,7 +93,7 @@ impl Inbox {
         }
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Payload> {
+    pub(crate) fn pop(&mut self) -> Option<Item> {
         self.items.pop_front()
     }
 
@@ -90,17 +105,25 @@ impl Inbox {
         (count, bytes)
     }
 
+    pub(crate) const fn window(&self) -> usize {
+        self.window
+    }
+
+    pub(crate) const fn policy(&self) -> OverrunPolicy {
+        self.policy
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.items.iter().fold(0, |sum, item| sum.saturating_add(item.as_bytes().len()))
+        self.items.iter().fold(0, |sum, item| sum.saturating_add(item.len()))
     }
 
     /// Bytes of the items and of the queue they stand in.
     pub(crate) fn memory(&self) -> usize {
-        self.bytes().saturating_add(self.items.capacity().saturating_mul(size_of::<Payload>()))
+        self.bytes().saturating_add(self.items.capacity().saturating_mul(size_of::<Item>()))
     }
 
     /// Whether this inbox holds up the reading of its connection: it is at its mark, or all inboxes
@@ -122,8 +145,8 @@ impl Inbox {
     /// Moves all items into `store`, which has room for them.
     pub(crate) fn move_to(&mut self, store: &mut BytesMut) {
         for item in &mut self.items {
-            store.put_slice(item.as_bytes());
-            *item = Payload::trusted(store.split().freeze());
+            store.put_slice(item.value.as_bytes());
+            item.value = Payload::trusted(store.split().freeze());
         }
     }
 
@@ -138,8 +161,8 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn item(n: u8) -> Payload {
-        Payload::trusted(Bytes::copy_from_slice(&[n]))
+    fn item(n: u8) -> Item {
+        Item { value: Payload::trusted(Bytes::copy_from_slice(&[n])), breaks: None }
     }
 
     const STORED: Pushed = Pushed { stored: true, overran: false, dropped: 0, freed: 0 };

@@ -1,12 +1,14 @@
 //! Receiving whatever a dialog brings next, with its kind and its type.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
 use crate::connection::Connection;
+use crate::dialog::Dialog;
 use crate::error::Misuse;
 use crate::event::{DialogId, Outcome, Take};
 use crate::mistyped::Mistyped;
 use crate::payload::Payload;
+use crate::spec::PldSpec;
 use crate::wire::MsgKind;
 
 /// What `receive` gives.
@@ -68,36 +70,80 @@ impl Connection {
             return Ok(Received::Failed);
         }
         if let Some(first) = dialog.first.take() {
-            return self.or_mistyped(id, MsgKind::Started, first, Received::Started);
+            let breaks = dialog.broken_by(MsgKind::Started);
+            return Ok(dialog.received(MsgKind::Started, first, breaks, Received::Started));
         }
-        match self.take(id)? {
-            Take::Item(item) => self.or_mistyped(id, MsgKind::Yield, item, Received::Item),
-            Take::Pending => Ok(Received::Pending),
-            Take::Failed => Ok(Received::Failed),
-            Take::End => match self.visible(id)?.outcome.as_deref() {
+        let (take, breaks) = self.take_marked(id)?;
+        let dialog = self.visible(id)?;
+        Ok(match take {
+            Take::Item(item) => dialog.received(MsgKind::Yield, item, breaks, Received::Item),
+            Take::Pending => Received::Pending,
+            Take::Failed => Received::Failed,
+            Take::End => match dialog.outcome.as_deref() {
                 Some(Outcome::Returned(Some(value))) => {
-                    let value = value.clone();
-                    self.or_mistyped(id, MsgKind::Return, value, |value| Received::Returned(Some(value)))
+                    let breaks = dialog.broken_by(MsgKind::Return);
+                    dialog.received(MsgKind::Return, value.clone(), breaks, |value| {
+                        Received::Returned(Some(value))
+                    })
                 }
-                Some(Outcome::Returned(None)) => Ok(Received::Returned(None)),
+                Some(Outcome::Returned(None)) => Received::Returned(None),
                 Some(Outcome::Failed(_) | Outcome::Cancelled { .. } | Outcome::Disconnected(_)) => {
-                    Ok(Received::Failed)
+                    Received::Failed
                 }
-                None => Ok(Received::Stopped),
+                None => Received::Stopped,
             },
+        })
+    }
+}
+
+/// For readers who ask for one thing after the other.
+impl Connection {
+    /// As [`take`](Self::take); tells as well why the item does not conform, if it was handed over. (P-20)
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::UnknownDialog`].
+    pub fn take_checked(&mut self, id: DialogId) -> Result<(Take, Option<Box<Mistyped>>), Misuse> {
+        let (take, breaks) = self.take_marked(id)?;
+        let Take::Item(item) = &take else { return Ok((take, None)) };
+        let error = self.visible(id)?.mistyped(MsgKind::Yield, item, breaks);
+        Ok((take, error))
+    }
+
+    /// Why the first value or the result does not conform, if it was handed over. (P-20)
+    pub fn handed_over(&self, id: DialogId, kind: MsgKind, value: &Payload) -> Option<Box<Mistyped>> {
+        let dialog = self.visible(id).ok()?;
+        dialog.mistyped(kind, value, dialog.broken_by(kind))
+    }
+}
+
+impl Dialog {
+    /// A value as its reader gets it: marked if there is a spec that it does not conform to. (P-20)
+    fn received(
+        &self,
+        kind: MsgKind,
+        value: Payload,
+        breaks: Option<PldSpec>,
+        conforming: impl FnOnce(Payload) -> Received,
+    ) -> Received {
+        match self.mistyped(kind, &value, breaks) {
+            Some(error) => Received::Mistyped(error),
+            None => conforming(value),
         }
     }
 
-    fn or_mistyped(
-        &self,
-        id: DialogId,
-        kind: MsgKind,
-        value: Payload,
-        conforming: impl FnOnce(Payload) -> Received,
-    ) -> Result<Received, Misuse> {
-        Ok(match self.visible(id)?.handed_over(kind, &value) {
-            Some(error) => Received::Mistyped(error),
-            None => conforming(value),
-        })
+    /// What is wrong with a received value, if there is a spec that it does not conform to.
+    fn mistyped(&self, kind: MsgKind, value: &Payload, breaks: Option<PldSpec>) -> Option<Box<Mistyped>> {
+        let spec = breaks?;
+        Some(Box::new(Mistyped {
+            culprit: self.role.peer(),
+            kind,
+            cid: Arc::clone(&self.cid),
+            caller: self.caller,
+            spec: spec.label(),
+            mismatch: spec.check(value).err()?,
+            value: Some(value.clone()),
+            start: None,
+        }))
     }
 }

@@ -4,7 +4,6 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use crate::enforce::arguments;
 use crate::event::DialogId;
-use crate::mistyped::Mistyped;
 use crate::payload::{Kwargs, Payload};
 use crate::spec::{Mismatch, PldSpec, Slot, Slots};
 use crate::wire::MsgKind;
@@ -15,6 +14,7 @@ use crate::wire::MsgKind;
 /// A first value or a result cannot be left out: what is said of items here fails the dialog there, except
 /// by `HandOver`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum TypePolicy {
     /// Fail the dialog, as the reference does: a parent asks the child to end, a child ends its task and
     /// says why.
@@ -27,12 +27,13 @@ pub enum TypePolicy {
     HandOver,
     /// Drop the item, count it, and send this one back; not where the stream of ours is not open, and not
     /// while the peer does not read. It has to conform at the other end: two ends that reply to each other's
-    /// replies never come to rest.
+    /// replies go on up to [`Config::max_replies`](crate::Config), beyond which it is as `Cancel`.
     Reply(Payload),
 }
 
 /// How much of a value has to survive at the other end. (P-21)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Parity {
     /// What the spec names.
     #[default]
@@ -123,8 +124,10 @@ pub(crate) struct Bound {
     narrowings: u64,
     /// Values that did not conform.
     pub(crate) mistyped: u64,
-    /// Why the first value and the result did not, if they were handed over; without the values.
-    pub(crate) handed_over: Vec<Mistyped>,
+    /// Items sent back since one conformed.
+    pub(crate) replies: u32,
+    /// The specs that the first value and the result did not conform to, if they were handed over.
+    pub(crate) handed_over: Vec<(MsgKind, PldSpec)>,
 }
 
 impl Bound {
@@ -173,7 +176,7 @@ impl Bound {
 
     /// What can influence a later frame, event or verb.
     pub(crate) fn hash(&self, hasher: &mut impl core::hash::Hasher) {
-        core::hash::Hash::hash(&(&self.terms, &self.handed_over, self.narrowed.len()), hasher);
+        core::hash::Hash::hash(&(&self.terms, self.replies, &self.handed_over, self.narrowed.len()), hasher);
         self.narrowed().for_each(|slots| core::hash::Hash::hash(slots, hasher));
     }
 
@@ -181,7 +184,7 @@ impl Bound {
     pub(crate) fn memory(&self) -> usize {
         size_of::<Self>()
             .saturating_add(self.narrowed.capacity().saturating_mul(size_of::<(u64, Slots)>()))
-            .saturating_add(self.handed_over.capacity().saturating_mul(size_of::<Mistyped>()))
+            .saturating_add(self.handed_over.capacity().saturating_mul(size_of::<(MsgKind, PldSpec)>()))
     }
 }
 

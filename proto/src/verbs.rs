@@ -9,10 +9,11 @@ use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
 use crate::enforce::Fate;
 use crate::error::{CloseReason, Deadline, Misuse, OpenError, SendError, Verb};
 use crate::event::{Call, Canceller, DialogId, Outcome, RuntimeEndpoint, Take, Target};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Item};
 use crate::outbox::FrameTooLong;
 use crate::payload::Payload;
 use crate::phase::{Phase, Role, Signal, Verdict};
+use crate::spec::PldSpec;
 use crate::time::Instant;
 use crate::wire::{ANY_PLD_SPEC, Kind, Message, SpawnSpec, Start};
 
@@ -263,24 +264,30 @@ impl Connection {
     ///
     /// [`Misuse::UnknownDialog`].
     pub fn take(&mut self, id: DialogId) -> Result<Take, Misuse> {
+        Ok(self.take_marked(id)?.0)
+    }
+
+    /// The same; with the spec that the item does not conform to, if it was handed over.
+    pub(crate) fn take_marked(&mut self, id: DialogId) -> Result<(Take, Option<PldSpec>), Misuse> {
         let dialog = self.visible_mut(id)?;
         if dialog.fails_readers() {
-            return Ok(Take::Failed);
+            return Ok((Take::Failed, None));
         }
         while let Some(item) = self.pop_item(id) {
             match self.judge_taken(id, &item) {
-                Fate::Delivered => return Ok(Take::Item(item)),
+                Fate::Delivered(breaks) => return Ok((Take::Item(item.value), breaks)),
                 Fate::Dropped => {}
-                Fate::Failed => return Ok(Take::Failed),
+                Fate::Failed => return Ok((Take::Failed, None)),
             }
         }
         let dialog = self.visible(id)?;
-        Ok(match dialog.outcome.as_deref() {
+        let end = match dialog.outcome.as_deref() {
             Some(Outcome::Disconnected(_)) if !dialog.was_stopped => Take::Failed,
             Some(_) => Take::End,
             None if dialog.is_stopped() => Take::End,
             None => Take::Pending,
-        })
+        };
+        Ok((end, None))
     }
 
     /// Unread items of a failed or ended dialog, oldest first, one at a time. Those that a narrowing forbids
@@ -292,8 +299,8 @@ impl Connection {
         }
         loop {
             let item = self.pop_item(id)?;
-            if self.judge_taken(id, &item) == Fate::Delivered {
-                return Some(item);
+            if let Fate::Delivered(_) = self.judge_taken(id, &item) {
+                return Some(item.value);
             }
         }
     }
@@ -303,11 +310,11 @@ impl Connection {
         self.visible_mut(id).ok()?.first.take()
     }
 
-    fn pop_item(&mut self, id: DialogId) -> Option<Payload> {
+    fn pop_item(&mut self, id: DialogId) -> Option<Item> {
         let inbox = &mut self.table.get_mut(id)?.inbox;
         let item = inbox.pop()?;
         let may_resume = !inbox.wants_pause(false);
-        self.inbox_bytes = self.inbox_bytes.saturating_sub(item.as_bytes().len());
+        self.inbox_bytes = self.inbox_bytes.saturating_sub(item.value.as_bytes().len());
         if may_resume {
             self.resume_reading();
         }
@@ -359,6 +366,16 @@ impl Connection {
         self.pause_reading(id);
         self.resume_reading();
         Ok(())
+    }
+}
+
+/// For drivers, which are called by others.
+impl Connection {
+    /// Says which line of the application a dialog is of, where that is not the line that opened or accepted it.
+    pub fn set_caller(&mut self, id: DialogId, caller: &'static Location<'static>) {
+        if let Some(dialog) = self.table.get_mut(id) {
+            dialog.caller = Some(caller);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::panic::Location;
 
+use crate::config::OverrunPolicy;
 use crate::dialog::{Dialog, Unwind};
 use crate::error::Failure;
 use crate::event::{DialogId, Outcome};
@@ -108,6 +109,28 @@ impl<'a> DialogRef<'a> {
     /// Items dropped unread: by overruns, by `stop`, after the stream's end.
     pub const fn dropped(&self) -> u64 {
         self.dialog.dropped
+    }
+
+    /// Of the dropped ones, those that a full inbox dropped.
+    pub const fn overruns(&self) -> u64 {
+        self.dialog.overruns
+    }
+
+    /// How many unread items its inbox holds before the policy applies.
+    pub const fn window(&self) -> usize {
+        self.dialog.inbox.window()
+    }
+
+    /// What happens to an item beyond the window.
+    pub const fn overrun_policy(&self) -> OverrunPolicy {
+        self.dialog.inbox.policy()
+    }
+
+    /// Whether `take` has no more items to give, now or later: it gives the end, or says that the dialog
+    /// failed.
+    pub fn is_spent(&self) -> bool {
+        let is_over = self.dialog.is_ended() || self.dialog.is_stopped();
+        self.dialog.fails_readers() || is_over && !self.dialog.holds_items()
     }
 
     /// The terms that its values are bound to.

@@ -23,8 +23,14 @@ fn main() {
     let mut frames = BTreeMap::new();
     let mut shapes = HashSet::new();
     let mut programs = BTreeMap::new();
+    let mut values = BTreeMap::new();
     for (name, lines) in recordings(&root.join("../shared/transcripts")) {
         for (at, stream) in streams(&lines).into_iter().enumerate() {
+            if name.starts_with("type") {
+                values.extend(
+                    payloads(&stream).enumerate().map(|(nth, value)| (format!("{name}-{at}-{nth}"), value)),
+                );
+            }
             if !shapes.insert(shape(&stream)) {
                 continue;
             }
@@ -40,6 +46,62 @@ fn main() {
         .extend(pick(hostile.map(|(name, stream)| (name, fuzzing::seed(2, &[100], &stream))).collect(), 36));
     write(&corpus.join("frames"), &frames);
     write(&corpus.join("ops"), &pick(programs, 48));
+    write(&corpus.join("specs"), &types(&pick(values, 96)));
+}
+
+/// Types, with every mark of the notation among them.
+const TYPES: [&str; 24] = [
+    "Any",
+    "int|None",
+    "int[0..=255]|int[-5..=-1]|int[18446744073709551615..]",
+    "float|bool",
+    "list[str]",
+    "list[int|list[int]]",
+    "tuple[int, str]|None",
+    "tuple[()]",
+    "tuple[str|None, ...]",
+    "dict[str, Any]",
+    "dict[str, int|str|None]",
+    "dict[int|str, float]",
+    "NamespacePath|datetime|bytes",
+    "Ext[5]|Ext[-1]|str",
+    "Literal['a', 1, None, True]|list[Any]",
+    "Literal['it\\'s', '\\n\\u{1b}é\"']",
+    "Optional[Union[typing.Any, NoneType]]",
+    "A where A = struct(a: int)",
+    "Item|None where Item = struct(type='Item', label: str, qty: int = 1, 'odd key'?: float)!",
+    "A|B where A = struct(t='A', a: A|B|None); B = struct(t='B')",
+    "Tree where Tree = struct(left: Tree|None, right?: list[Tree])",
+    "Json where Json = None|bool|float|str|list[Json]|dict[str, Json]",
+    "a.Order where a.Order = struct(inner: b.Order); b.Order = struct(symbol: str, price: float)",
+    "U|int where U = V|None; V = str|A; A = struct(n?: U)",
+];
+
+/// Each type beside three others, with values one after the other.
+fn types(values: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
+    let mut next = values.iter().cycle();
+    let mut seeds = BTreeMap::new();
+    for (at, text) in TYPES.iter().enumerate() {
+        for step in 1..=3 {
+            let other = TYPES[(at + step) % TYPES.len()];
+            let (name, value) = next.next().expect("values");
+            let seed = [text.as_bytes(), &[0], other.as_bytes(), &[0], value].concat();
+            seeds.insert(format!("{at:02}-{step}-{name}"), seed);
+        }
+    }
+    seeds
+}
+
+/// The payloads of a stream, of those that are not too long.
+fn payloads(stream: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    const MOST: usize = 400;
+    let limits = Config::default().limits();
+    bodies(stream).into_iter().filter_map(move |body| match wire::decode(&body, &limits).ok()? {
+        Message::Started { pld, .. } | Message::Yield { pld, .. } | Message::Return { pld, .. } => {
+            Some(pld.as_bytes().to_vec()).filter(|value| value.len() <= MOST)
+        }
+        _ => None,
+    })
 }
 
 /// Class and era of a recording, and its lines. One of each.

@@ -54,13 +54,19 @@ impl Pair {
 
     /// A pair with a configuration each.
     pub fn with(a: Config, b: Config, seed: u128) -> Self {
+        Self::between(["alice", "bob"], [a, b], seed)
+    }
+
+    /// A connection between actors of these names.
+    pub fn between(names: [&str; 2], configs: [Config; 2], seed: u128) -> Self {
         let now = Instant::EPOCH;
         let end = |config, name, seed| End {
             conn: Connection::new(config, Identity::new(Uid::new(name, format!("{name}-uuid"))), seed, now),
             events: VecDeque::new(),
             incoming: VecDeque::new(),
         };
-        Self { ends: [end(a, "alice", seed), end(b, "bob", seed.wrapping_add(1 << 65 | 1))], now }
+        let ([a, b], [one, other]) = (configs, names);
+        Self { ends: [end(a, one, seed), end(b, other, seed.wrapping_add(1 << 65 | 1))], now }
     }
 
     /// A pair whose handshake is complete and reported.

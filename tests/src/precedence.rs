@@ -316,6 +316,15 @@ impl Verdicts {
         self.end(Role::Parent, how);
     }
 
+    /// It takes a result of the wrong type: the end, and a failure. (P-20)
+    pub fn takes_mistyped(&mut self) {
+        if self.ended(Role::Parent).is_none() {
+            self.happened.add(Happening::ChildBroke);
+            self.taken = Some(Final::Result);
+        }
+        self.end(Role::Parent, Ended::Failed(self.failure.unwrap_or(Why::Broken)));
+    }
+
     /// Its deadline for the final frame runs out, or its request is answered without one. (D-44)
     pub fn gives_up(&mut self) {
         if self.ended(Role::Parent).is_none() {

@@ -8,9 +8,15 @@ use scipp_proto::tables::Row;
 use scipp_proto::wire::{self, ErrorMsg, Message};
 use scipp_proto::{Connection, DialogRef, Kind};
 
+use crate::world::{Remedy, Stage};
+
 /// Counts by line.
 #[derive(Debug, Clone, Default)]
-pub struct Tally(BTreeMap<Row, u64>);
+pub struct Tally {
+    rows: BTreeMap<Row, u64>,
+    /// Values that were not simply taken.
+    pub remedies: BTreeMap<(Remedy, Stage), u64>,
+}
 
 impl Tally {
     /// Counts the frame `body` that `conn` is about to take.
@@ -30,19 +36,22 @@ impl Tally {
         let is_open = phase == Phase::Requested && dialog.role() == Role::Child;
         for kind in Kind::ALL.into_iter().filter(|&kind| is_open || kind == dialog.kind()) {
             let row = Row { kind, phase, from, signal, verdict: step(kind, phase, from, signal) };
-            *self.0.entry(row).or_default() += 1;
+            *self.rows.entry(row).or_default() += 1;
         }
     }
 
     /// How often a line was taken.
     pub fn of(&self, row: &Row) -> u64 {
-        self.0.get(row).copied().unwrap_or(0)
+        self.rows.get(row).copied().unwrap_or(0)
     }
 
     /// Adds the counts of another tally.
     pub fn merge(&mut self, other: &Self) {
-        for (row, count) in &other.0 {
-            *self.0.entry(*row).or_default() += count;
+        for (row, count) in &other.rows {
+            *self.rows.entry(*row).or_default() += count;
+        }
+        for (hit, count) in &other.remedies {
+            *self.remedies.entry(*hit).or_default() += count;
         }
     }
 }

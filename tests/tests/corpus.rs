@@ -26,6 +26,11 @@ fn every_seed_of_frames_holds() {
 }
 
 #[test]
+fn every_seed_of_specs_holds() {
+    replay("specs", fuzzing::specs);
+}
+
+#[test]
 fn every_seed_of_ops_holds() {
     replay("ops", |program| _ = fuzzing::ops(program));
 }

@@ -15,16 +15,14 @@ use scipp_proto::{Config, Deadline, Kind};
 
 const MAY: May = May {
     send: 1,
-    take: 0,
     stream: true,
-    stop: false,
     cancel: true,
     fail_in_body: true,
     finish: true,
     fail: true,
     unwind: true,
-    release: false,
     forged: 1,
+    ..May::NOTHING
 };
 
 /// The dialogs of the world: the one in question, and the actor cancels by its parent and by a third actor.

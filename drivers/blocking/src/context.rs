@@ -4,11 +4,8 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-
-use scipp_common::{Ending, Error, convert, ended};
-use scipp_proto::Uid;
-use scipp_proto::phase::State;
+use scipp_common::{End, Ending, Error, StreamCounters, convert, dialog_methods, ended, left};
+use scipp_proto::{FromPayload, Outcome, OverrunPolicy, Received};
 
 use crate::dialog::Dialog;
 use crate::stream::MsgStream;
@@ -29,8 +26,8 @@ impl Context {
     }
 
     /// Waits for the first value.
-    pub(crate) fn first<F: DeserializeOwned>(&self) -> Result<F, Error> {
-        Ok(convert::value(&self.dialog.first()?)?)
+    pub(crate) fn first<F: FromPayload>(&self) -> Result<F, Error> {
+        Ok(convert::value(self.dialog.first()?)?)
     }
 
     /// Opens the parent's end of the stream, once.
@@ -60,24 +57,38 @@ impl Context {
         ended(self.dialog.outcome()?)
     }
 
-    /// The dialog's id on the wire.
-    pub fn cid(&self) -> Option<String> {
-        self.dialog.look(|dialog| dialog.cid().to_owned())
+    /// What is left of the dialog, message by message: items, the end of the stream, the result. Each comes with
+    /// its kind, as it is; it ends after the result or the first error. For going on to the end after
+    /// [`cancel`](Self::cancel), or where no stream was opened: what comes here does not come to readers of a
+    /// stream.
+    pub fn drain(&self) -> impl Iterator<Item = Result<Received, Error>> {
+        let (mut is_past_stop, mut is_over) = (false, false);
+        std::iter::from_fn(move || {
+            if is_over {
+                return None;
+            }
+            let receive = |end: End, conn: &mut _| end.receive(conn, is_past_stop);
+            let next = self.dialog.take(&self.dialog.patience, receive);
+            is_past_stop |= matches!(next, Ok(Received::Stopped));
+            is_over = matches!(next, Err(_) | Ok(Received::Returned(_)));
+            Some(next)
+        })
     }
 
-    /// Where this end of the dialog is.
-    pub fn state(&self) -> Option<State> {
-        self.dialog.look(|dialog| dialog.state())
+    /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
+    /// as the first value has come, also before this end of the stream is opened; until then the inbox is that of
+    /// [`Portal::with_inbox`](crate::Portal::with_inbox) or of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// The dialog is gone.
+    pub fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        self.dialog.set_inbox(window, policy)
     }
 
-    /// Who cancelled the remote task, as far as known.
-    pub fn canceller(&self) -> Option<Uid> {
-        self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
-    }
-
-    /// Items that were dropped because nobody received them.
-    pub fn dropped(&self) -> u64 {
-        self.dialog.look(|dialog| dialog.dropped()).unwrap_or_default()
+    /// How this end stands with the peer's items.
+    pub fn counters(&self) -> StreamCounters {
+        self.dialog.counters()
     }
 
     /// Limits how long each blocking call on this dialog may take.
@@ -85,34 +96,41 @@ impl Context {
         self.dialog.patience.set(timeout);
     }
 
-    /// Runs `body` and does not return before the remote task has ended. (D-47)
-    pub(crate) fn supervise<T, E: From<Error>>(
-        &self,
-        body: impl FnOnce(&Self) -> Result<T, E>,
-    ) -> Result<(T, Ending), E> {
-        let run = || Ok((body(self)?, self.wait()?));
-        match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(Ok(ended)) => Ok(ended),
-            Ok(Err(error)) => {
-                self.put_down();
-                Err(error)
-            }
-            Err(panic) => {
-                self.put_down();
-                resume_unwind(panic)
-            }
-        }
+    /// How the remote task ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.dialog.look(|dialog| dialog.outcome().cloned()).flatten()
     }
 
-    /// Ends the remote task; how it ends is of no more interest, but it must have ended: no timeout of
-    /// the caller's lets it run on alone.
-    fn put_down(&self) {
-        let _ended_already = self.cancel();
-        let _of_no_interest = self.dialog.final_outcome();
+    /// Runs `body` and does not return before the remote task has ended, as
+    /// [`Portal::open_context`](crate::Portal::open_context) does; an error of `body` leaves the
+    /// [`outcome`](Self::outcome) to be read here.
+    ///
+    /// # Errors
+    ///
+    /// Of `body`, or why the context did not end well.
+    pub fn supervise<T, E: From<Error>>(
+        &self,
+        body: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(T, Ending), E> {
+        let run = || {
+            let value = body()?;
+            self.dialog.outcome()?;
+            Ok(value)
+        };
+        let ran = catch_unwind(AssertUnwindSafe(run));
+        if !matches!(ran, Ok(Ok(_))) {
+            let _ended_already = self.cancel();
+        }
+        // No timeout of the caller's lets the task run on alone.
+        let outcome = self.dialog.final_outcome();
+        left(ran.unwrap_or_else(|panic| resume_unwind(panic)), outcome)
     }
 }
 
-/// The items of a remote generator, as an iterator that ends after the first error.
+dialog_methods!(Context, "The line of the application that opened it.");
+
+/// The items of a remote generator, as an iterator that ends after the first error; one that is
+/// [handed over](Error::Mistyped) does not end it.
 ///
 /// Dropping it cancels the generator if it still runs.
 #[derive(Debug)]
@@ -142,18 +160,18 @@ impl<T> Items<T> {
     }
 }
 
-impl<T: DeserializeOwned> Iterator for Items<T> {
+impl<T: FromPayload> Iterator for Items<T> {
     type Item = Result<T, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.over {
             return None;
         }
-        let next = self.dialog.take().and_then(|item| match item {
-            Some(item) => Ok(Some(convert::value(&item)?)),
+        let next = self.dialog.take(&self.dialog.patience, End::take).and_then(|item| match item {
+            Some(item) => Ok(Some(convert::value(item)?)),
             None => Ok(None),
         });
-        self.over = !matches!(next, Ok(Some(_)));
+        self.over = !matches!(next, Ok(Some(_)) | Err(Error::Mistyped(_)));
         next.transpose()
     }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use scipp_common::{End, Error, Handle, now};
-use scipp_proto::{Call, Connection, DialogRef, Instant, Outcome, Payload};
+use scipp_common::{End, Error, Handle, Inbox, Opening, StreamCounters, now};
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{Connection, DialogRef, Instant, Outcome, OverrunPolicy, Payload};
 
 use crate::link::{Link, Unmet, Urgency};
 use crate::state::{Seat, State};
@@ -47,9 +48,14 @@ pub(crate) struct Dialog {
 
 impl Dialog {
     /// Opens a dialog.
-    pub(crate) fn open(link: &Arc<Link>, call: &Call, timeout: Option<Duration>) -> Result<Self, Error> {
+    pub(crate) fn open(
+        link: &Arc<Link>,
+        opening: &Opening,
+        inbox: Option<Inbox>,
+        timeout: Option<Duration>,
+    ) -> Result<Self, Error> {
         // It is written when the caller waits for the answer, which is now.
-        let dialog = Self::new(link, link.act(Urgency::Soon, |conn| End::open(conn, call))?);
+        let dialog = Self::new(link, link.act(Urgency::Soon, |conn| End::open(conn, opening, inbox))?);
         dialog.patience.set(timeout);
         Ok(dialog)
     }
@@ -69,6 +75,11 @@ impl Dialog {
         self.link.lock().conn.dialog(self.end.id).map(look)
     }
 
+    /// Looks at the core.
+    pub(crate) fn inspect<T>(&self, look: impl FnOnce(End, &Connection) -> T) -> T {
+        look(self.end, &self.link.lock().conn)
+    }
+
     /// A verb that others who wait on this dialog have to know of.
     pub(crate) fn disturb<T>(&self, verb: impl FnOnce(End, &mut Connection) -> T) -> T {
         self.link.disturb(&self.seat, |conn| verb(self.end, conn))
@@ -79,9 +90,14 @@ impl Dialog {
         self.disturb(End::cancel)
     }
 
+    /// Whether a value may be sent, as far as its type goes.
+    pub(crate) fn validate(&self, kind: MsgKind, value: &Payload) -> Result<(), Error> {
+        Ok(self.link.lock().conn.validate(self.end.id, kind, value)?)
+    }
+
     /// Child: whether the task shall end.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.end.check(&self.link.lock().conn)
+        self.inspect(End::check)
     }
 
     /// Blocks until `ready` says something, until `deadline` at most.
@@ -100,9 +116,23 @@ impl Dialog {
         })
     }
 
-    /// The next item of the stream.
-    pub(crate) fn take(&self) -> Result<Option<Payload>, Error> {
-        self.wait(self.patience.deadline(), Urgency::Soon, |end, state| end.take(&mut state.conn))
+    /// Sets the inbox.
+    pub(crate) fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        Ok(self.act(|end, conn| conn.set_inbox(end.id, window, policy))?)
+    }
+
+    /// How it stands with the peer's items.
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.look(|dialog| dialog.into()).unwrap_or_default()
+    }
+
+    /// What is next, which `take` takes.
+    pub(crate) fn take<T>(
+        &self,
+        patience: &Patience,
+        mut take: impl FnMut(End, &mut Connection) -> Poll<Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.wait(patience.deadline(), Urgency::Soon, |end, state| take(end, &mut state.conn))
     }
 
     /// Sends an item of the stream, as soon as there is room for it.

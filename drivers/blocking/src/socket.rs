@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
+use scipp_common::Address;
 
 /// For how long a reader blocks out of reach, a connection may go unread while its tasks compute, and
 /// small output may wait for company.
@@ -42,6 +43,14 @@ impl Socket {
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(LINGER))?;
         Ok(Self::Unix(stream))
+    }
+
+    /// Where the other end is.
+    pub(crate) fn peer_addr(&self) -> Option<Address> {
+        match self {
+            Self::Tcp(stream) => Address::of_tcp_peer(stream),
+            Self::Unix(stream) => Address::of_unix_peer(stream),
+        }
     }
 
     /// Reads for at most [`LINGER`]. `None`: nothing came.

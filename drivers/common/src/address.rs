@@ -1,11 +1,13 @@
-//! Where listeners are, and what their sockets leave behind.
+//! Where listeners and peers are, and what the sockets of listeners leave behind.
 
+use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-/// Where a listener can be reached.
+/// Where a listener can be reached, or a peer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Address {
@@ -13,6 +15,27 @@ pub enum Address {
     Tcp(SocketAddr),
     /// The path of a Unix socket.
     Unix(PathBuf),
+}
+
+impl Address {
+    /// Where the other end of a TCP connection is.
+    pub fn of_tcp_peer(stream: &TcpStream) -> Option<Self> {
+        Some(Self::Tcp(stream.peer_addr().ok()?))
+    }
+
+    /// Where the other end of a Unix socket connection is, if it has a path: who connects usually has none.
+    pub fn of_unix_peer(stream: &UnixStream) -> Option<Self> {
+        Some(Self::Unix(stream.peer_addr().ok()?.as_pathname()?.to_owned()))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// The file of a Unix socket that is ours to remove.

@@ -8,9 +8,12 @@
 //! |---|---|
 //! | say who an actor is | [`Profile`] |
 //! | keep its connections, listeners and limits | [`Shared`], [`Entrance`] |
-//! | turn calls of a handle into verbs, and what the core says into values and [`Error`]s | [`End`] |
-//! | look up, decode, run and conclude what a peer asks for | [`Endpoints`], [`Endpoint`], [`conclusion`] |
+//! | name what both ends know of a function | [`Endpoint`] |
+//! | turn calls of a handle into verbs, and what the core says into values and [`Error`]s | [`Opening`], [`End`] |
+//! | share the items of a stream among readers | [`FanOut`], [`Ring`] |
+//! | look up, decode, run and conclude what a peer asks for | [`Endpoints`], [`Handler`], [`conclusion`] |
 //! | bring the socket of a connection that is over to its end | [`Parting`] |
+//! | give handles of both roles what is the same on all of them | [`dialog_methods`] |
 //! | convert values | [`convert`] |
 //! | show frames to an observer | [`Tap`], [`LinkTap`] |
 //!
@@ -20,31 +23,44 @@ mod actor;
 mod address;
 mod clock;
 pub mod convert;
+mod counters;
 mod end;
 mod ending;
 mod endpoint;
 mod entrance;
 mod error;
+mod fan_out;
 mod guard;
+mod handler;
+mod methods;
+mod mistyped;
+mod narrowed;
 mod parting;
 mod profile;
 mod quota;
 mod random;
+mod ring;
 mod tap;
 
 pub use actor::{Door, Handle, Link, Shared};
 pub use address::{Address, is_about_one_connection};
 pub use clock::now;
-pub use end::End;
-pub use ending::{Ending, ended, returned};
-pub use endpoint::{Endpoint, Endpoints, Path, conclusion};
+pub use counters::StreamCounters;
+pub use end::{End, Inbox};
+pub use ending::{Ending, ended, left, returned};
+pub use endpoint::{Endpoint, Opening};
 pub use entrance::{Entrance, Open};
-pub use error::{ConnectError, ConversionError, Error, TaskError};
+pub use error::{ConnectError, ConversionError, Error, RemoteFailure, TaskError, at_once};
+pub use fan_out::{FanOut, Subscriber};
 pub use guard::{Conclusion, concluded, guarded};
+pub use handler::{Endpoints, Handler, conclusion};
+pub use mistyped::MistypedValue;
+pub use narrowed::Narrowed;
 pub use parting::{Parting, Sight, Step};
 pub use profile::Profile;
 pub use quota::{Handles, Quota, Ticket};
 pub use random::random_uuid;
+pub use ring::{Next, Reader, Ring};
 pub use tap::{Direction, LinkTap, Tap, TappedFrame};
 
 use std::time::Duration;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use async_signal::{Signal, Signals};
 use futures_util::StreamExt;
-use scipp_smol::{Actor, Address, ChildContext, Error, NoArgs, Profile, Yielder};
+use scipp_smol::{Actor, ChildContext, Error, NoArgs, Profile, Yielder};
 use std::time::Duration;
 
 /// Counts the seconds until the parent has enough.
@@ -47,9 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .context(("server", "echo"), echo)
             .build();
         let listener = actor.listen_tcp(addr)?;
-        if let Address::Tcp(addr) = listener.local_addr() {
-            println!("{addr}");
-        }
+        println!("{}", listener.local_addr());
         let serving = smol::spawn({
             let listener = listener.clone();
             async move { listener.serve().await }

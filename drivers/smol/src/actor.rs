@@ -9,16 +9,15 @@ use std::sync::Arc;
 
 use async_io::Async;
 use futures_util::{AsyncRead, AsyncWrite};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_common::{ConnectError, Entrance, Handles, Path, Profile, TaskError, Ticket};
-use scipp_proto::{Canceller, Identity, RuntimeEndpoint};
+use scipp_common::{Address, ConnectError, Endpoint, Entrance, Handles, Profile, TaskError, Ticket};
+use scipp_proto::{Canceller, Identity, RuntimeEndpoint, ToPayload};
 
 use crate::child::{ChildContext, Yielder};
 use crate::dialog::Dialog;
 use crate::driver::Driver;
-use crate::endpoint::{self, Body, Endpoints};
+use crate::handler::{self, Body, Endpoints};
 use crate::link::Link;
 use crate::listener::{Door, Listener, Welcome};
 use crate::portal::Portal;
@@ -56,7 +55,8 @@ impl Actor {
         &self,
         addr: impl Into<SocketAddr>,
     ) -> Result<(Portal, Driver<Socket>), ConnectError> {
-        self.connect_over(Socket::connect_tcp(addr.into()).await?).await
+        let socket = Socket::connect_tcp(addr.into()).await?;
+        self.meet(socket.peer_addr(), socket).await
     }
 
     /// Connects to a Unix socket and introduces itself.
@@ -72,7 +72,8 @@ impl Actor {
         &self,
         path: impl AsRef<FilePath>,
     ) -> Result<(Portal, Driver<Socket>), ConnectError> {
-        self.connect_over(Socket::connect_unix(path.as_ref()).await?).await
+        let socket = Socket::connect_unix(path.as_ref()).await?;
+        self.meet(socket.peer_addr(), socket).await
     }
 
     /// Introduces itself over any connected byte stream.
@@ -88,7 +89,14 @@ impl Actor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut driver = Link::made(&self.shared, io);
+        self.meet(None, io).await
+    }
+
+    async fn meet<S>(&self, peer_addr: Option<Address>, io: S) -> Result<(Portal, Driver<S>), ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut driver = Link::made(&self.shared, peer_addr, io);
         let link = Arc::clone(driver.link());
         let portal = Portal::first(Arc::clone(&link));
         driver.drive(link.established()).await.map_err(ConnectError::Handshake)?;
@@ -105,7 +113,7 @@ impl Actor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let driver = Link::accepted(&self.shared, io)?;
+        let driver = Link::accepted(&self.shared, None, io)?;
         Ok((driver.portal(), driver))
     }
 
@@ -147,7 +155,7 @@ impl Actor {
     }
 }
 
-/// An actor to be.
+/// An actor to be. What it serves has a module path and a name, or is an [`Endpoint`] with terms.
 ///
 /// Endpoints are functions that give a future: `async fn`s, or closures like `|args| async move { .. }`.
 /// Their futures are run by the driver of the connection they were asked for on.
@@ -160,26 +168,28 @@ pub struct ActorBuilder {
 impl ActorBuilder {
     /// Serves a function: arguments in, one result out.
     #[must_use]
+    #[track_caller]
     pub fn function<A, Fut, R, E>(
         mut self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(A) -> Fut + Send + Sync + 'static,
     ) -> Self
     where
         A: DeserializeOwned + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
-        R: Serialize + 'static,
+        R: ToPayload + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.add(path, endpoint::function(f));
+        self.endpoints.add(endpoint, handler::function(f));
         self
     }
 
     /// Serves a generator: arguments in, items out.
     #[must_use]
+    #[track_caller]
     pub fn generator<A, Fut, E>(
         mut self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(A, Yielder) -> Fut + Send + Sync + 'static,
     ) -> Self
     where
@@ -187,30 +197,32 @@ impl ActorBuilder {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.add(path, endpoint::generator(f));
+        self.endpoints.add(endpoint, handler::generator(f));
         self
     }
 
     /// Serves a context: a first value, a stream both ways, a result.
     #[must_use]
+    #[track_caller]
     pub fn context<A, Fut, R, E>(
         mut self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(ChildContext, A) -> Fut + Send + Sync + 'static,
     ) -> Self
     where
         A: DeserializeOwned + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
-        R: Serialize + 'static,
+        R: ToPayload + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.add(path, endpoint::context(f));
+        self.endpoints.add(endpoint, handler::context(f));
         self
     }
 
     /// Answers a request to the actor's runtime, such as those to a registry. Without an answer they are
     /// refused; `Cancel` is always the driver's.
     #[must_use]
+    #[track_caller]
     pub fn runtime<A, Fut, R, E>(
         mut self,
         endpoint: RuntimeEndpoint,
@@ -219,10 +231,10 @@ impl ActorBuilder {
     where
         A: DeserializeOwned + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
-        R: Serialize + 'static,
+        R: ToPayload + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.answer(endpoint, endpoint::function(f));
+        self.endpoints.add(endpoint, handler::function(f));
         self
     }
 
@@ -237,27 +249,33 @@ pub(crate) type Shared = scipp_common::Shared<Link, Door, Arc<Dialog>, Body>;
 
 impl Link {
     /// Makes a connection that closes with the application's handles, of which the caller has the first.
-    pub(crate) fn made<S>(actor: &Arc<Shared>, io: S) -> Driver<S>
+    pub(crate) fn made<S>(actor: &Arc<Shared>, peer_addr: Option<Address>, io: S) -> Driver<S>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        Self::begin(actor, io, Some(Handles::first()), None)
+        Self::begin(actor, peer_addr, io, Some(Handles::first()), None)
     }
 
     /// Makes a connection that lives as long as its peer and its listener want.
-    pub(crate) fn accepted<S>(actor: &Arc<Shared>, io: S) -> io::Result<Driver<S>>
+    pub(crate) fn accepted<S>(actor: &Arc<Shared>, peer_addr: Option<Address>, io: S) -> io::Result<Driver<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        Ok(Self::begin(actor, io, None, Some(actor.admit_connection()?)))
+        Ok(Self::begin(actor, peer_addr, io, None, Some(actor.admit_connection()?)))
     }
 
-    fn begin<S>(actor: &Arc<Shared>, io: S, handles: Option<Handles>, ticket: Option<Ticket>) -> Driver<S>
+    fn begin<S>(
+        actor: &Arc<Shared>,
+        peer_addr: Option<Address>,
+        io: S,
+        handles: Option<Handles>,
+        ticket: Option<Ticket>,
+    ) -> Driver<S>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (conn, serial, tap) = actor.connection();
-        let link = Arc::new(Self::new(conn, serial, Arc::clone(actor), handles));
+        let link = Arc::new(Self::new(conn, serial, Arc::clone(actor), peer_addr, handles));
         actor.remember(serial, Arc::clone(&link), ticket);
         Driver::new(link, io, tap)
     }

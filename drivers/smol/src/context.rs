@@ -7,12 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task;
 
+use futures_util::stream::{FusedStream, poll_fn};
 use futures_util::{FutureExt, Stream};
-use serde::de::DeserializeOwned;
 
-use scipp_common::{Ending, Error, convert, ended};
-use scipp_proto::Uid;
-use scipp_proto::phase::State;
+use scipp_common::{End, Ending, Error, StreamCounters, convert, dialog_methods, ended, left};
+use scipp_proto::{FromPayload, Outcome, OverrunPolicy, Received};
 
 use crate::dialog::Dialog;
 use crate::link::Link;
@@ -34,8 +33,8 @@ impl Context {
     }
 
     /// Waits for the first value.
-    pub(crate) async fn first<F: DeserializeOwned>(&self) -> Result<F, Error> {
-        Ok(convert::value(&self.dialog.first().await?)?)
+    pub(crate) async fn first<F: FromPayload>(&self) -> Result<F, Error> {
+        Ok(convert::value(self.dialog.first().await?)?)
     }
 
     /// Opens the parent's end of the stream, once.
@@ -69,52 +68,78 @@ impl Context {
         ended(self.dialog.outcome().await?)
     }
 
-    /// The dialog's id on the wire.
-    pub fn cid(&self) -> Option<String> {
-        self.dialog.look(|dialog| dialog.cid().to_owned())
+    /// What is left of the dialog, message by message: items, the end of the stream, the result. Each comes with
+    /// its kind, as it is; it ends after the result or the first error. For going on to the end after
+    /// [`cancel`](Self::cancel), or where no stream was opened: what comes here does not come to readers of a
+    /// stream.
+    ///
+    /// # Cancel safety
+    ///
+    /// Waiting for the next message can be dropped: none is taken before it is given out.
+    pub fn drain(&self) -> impl Stream<Item = Result<Received, Error>> + Unpin {
+        let mut seat = self.dialog.seat(&*self.dialog.link);
+        let (mut is_past_stop, mut is_over) = (false, false);
+        poll_fn(move |cx| {
+            if is_over {
+                return task::Poll::Ready(None);
+            }
+            let next = task::ready!(seat.poll_take(cx, |end, conn| end.receive(conn, is_past_stop)));
+            is_past_stop |= matches!(next, Ok(Received::Stopped));
+            is_over = matches!(next, Err(_) | Ok(Received::Returned(_)));
+            task::Poll::Ready(Some(next))
+        })
     }
 
-    /// Where this end of the dialog is.
-    pub fn state(&self) -> Option<State> {
-        self.dialog.look(|dialog| dialog.state())
+    /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
+    /// as the first value has come, also before this end of the stream is opened; until then the inbox is that of
+    /// [`Portal::with_inbox`](crate::Portal::with_inbox) or of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// The dialog is gone.
+    pub fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        self.dialog.set_inbox(window, policy)
     }
 
-    /// Who cancelled the remote task, as far as known.
-    pub fn canceller(&self) -> Option<Uid> {
-        self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
+    /// How this end stands with the peer's items.
+    pub fn counters(&self) -> StreamCounters {
+        self.dialog.counters()
     }
 
-    /// Items that were dropped because nobody received them.
-    pub fn dropped(&self) -> u64 {
-        self.dialog.look(|dialog| dialog.dropped()).unwrap_or_default()
+    /// How the remote task ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.dialog.look(|dialog| dialog.outcome().cloned()).flatten()
     }
 
-    /// Runs `body` and does not return before the remote task has ended. (D-47)
-    pub(crate) async fn supervise<T, E: From<Error>>(
+    /// Runs `body` and does not return before the remote task has ended, as
+    /// [`Portal::open_context`](crate::Portal::open_context) does; an error of `body` leaves the
+    /// [`outcome`](Self::outcome) to be read here.
+    ///
+    /// # Errors
+    ///
+    /// Of `body`, or why the context did not end well.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, `body` is dropped where it is; the remote task is cancelled when the
+    /// context is dropped as well.
+    pub async fn supervise<T, E: From<Error>>(
         &self,
         body: impl Future<Output = Result<T, E>>,
     ) -> Result<(T, Ending), E> {
-        match AssertUnwindSafe(body).catch_unwind().await {
-            Ok(Ok(value)) => Ok((value, self.wait().await?)),
-            Ok(Err(error)) => {
-                self.put_down().await;
-                Err(error)
-            }
-            Err(panic) => {
-                self.put_down().await;
-                resume_unwind(panic)
-            }
+        let ran = AssertUnwindSafe(body).catch_unwind().await;
+        if !matches!(ran, Ok(Ok(_))) {
+            let _ended_already = self.cancel();
         }
-    }
-
-    /// Ends the remote task; how it ends is of no more interest.
-    async fn put_down(&self) {
-        let _ended_already = self.cancel();
-        let _of_no_interest = self.dialog.outcome().await;
+        let outcome = self.dialog.outcome().await;
+        left(ran.unwrap_or_else(|panic| resume_unwind(panic)), outcome)
     }
 }
 
-/// The items of a remote generator, as a [`Stream`] that ends after the first error.
+dialog_methods!(Context, "The line of the application that opened it.");
+
+/// The items of a remote generator, as a [`Stream`] that ends after the first error; one that is
+/// [handed over](Error::Mistyped) does not end it.
 ///
 /// Dropping it cancels the generator if it still runs.
 ///
@@ -144,11 +169,17 @@ impl<T> Items<T> {
     }
 }
 
-impl<T: DeserializeOwned> Stream for Items<T> {
+impl<T: FromPayload> Stream for Items<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> task::Poll<Option<Self::Item>> {
-        self.get_mut().items.poll_next(cx)
+        self.get_mut().items.poll_next(cx, End::take)
+    }
+}
+
+impl<T: FromPayload> FusedStream for Items<T> {
+    fn is_terminated(&self) -> bool {
+        self.items.is_over
     }
 }
 

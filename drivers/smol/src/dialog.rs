@@ -5,8 +5,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use scipp_common::{End, Error, Handle, now};
-use scipp_proto::{Call, Connection, DialogRef, Outcome, Payload};
+use scipp_common::{End, Error, Handle, Inbox, Opening, StreamCounters, now};
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{Connection, DialogRef, Outcome, OverrunPolicy, Payload};
 
 use crate::link::{Link, State};
 use crate::wait::{Place, Spot};
@@ -19,8 +20,8 @@ pub(crate) struct Dialog {
 
 impl Dialog {
     /// Opens a dialog.
-    pub(crate) fn open(link: &Arc<Link>, call: &Call) -> Result<Self, Error> {
-        Ok(Self::new(link, link.act(|conn| End::open(conn, call))?))
+    pub(crate) fn open(link: &Arc<Link>, opening: &Opening, inbox: Option<Inbox>) -> Result<Self, Error> {
+        Ok(Self::new(link, link.act(|conn| End::open(conn, opening, inbox))?))
     }
 
     /// Takes charge of a dialog.
@@ -36,6 +37,11 @@ impl Dialog {
         self.link.with(|state| state.conn.dialog(self.end.id).map(look))
     }
 
+    /// Looks at the core.
+    pub(crate) fn inspect<T>(&self, look: impl FnOnce(End, &Connection) -> T) -> T {
+        self.link.with(|state| look(self.end, &state.conn))
+    }
+
     /// A verb that others who wait on this dialog have to know of.
     pub(crate) fn disturb<T>(&self, verb: impl FnOnce(End, &mut Connection) -> T) -> T {
         self.link.disturb(self.spot(), |conn| verb(self.end, conn))
@@ -46,9 +52,14 @@ impl Dialog {
         self.disturb(End::cancel)
     }
 
+    /// Whether a value may be sent, as far as its type goes.
+    pub(crate) fn validate(&self, kind: MsgKind, value: &Payload) -> Result<(), Error> {
+        Ok(self.link.with(|state| state.conn.validate(self.end.id, kind, value))?)
+    }
+
     /// Child: whether the task shall end.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.link.with(|state| self.end.check(&state.conn))
+        self.inspect(End::check)
     }
 
     /// Sends an item of the stream, as soon as there is room for it.
@@ -56,9 +67,24 @@ impl Dialog {
         self.link.wait(self.spot(), |state| state.send(self.end, item)).await
     }
 
-    /// The next item of the stream.
-    pub(crate) async fn take(&self) -> Result<Option<Payload>, Error> {
-        self.link.wait(self.spot(), |state| state.take(self.end)).await
+    /// Sets the inbox.
+    pub(crate) fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
+        Ok(self.act(|end, conn| conn.set_inbox(end.id, window, policy))?)
+    }
+
+    /// How it stands with the peer's items.
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.look(|dialog| dialog.into()).unwrap_or_default()
+    }
+
+    /// What is next, which `take` takes.
+    pub(crate) async fn take<T>(&self, mut take: impl FnMut(End, &mut Connection) -> Poll<T>) -> T {
+        self.link.wait(self.spot(), |state| state.take(self.end, &mut take)).await
+    }
+
+    /// The same, without waiting.
+    pub(crate) fn take_now<T>(&self, take: impl FnOnce(End, &mut Connection) -> Poll<T>) -> Poll<T> {
+        self.link.with(|state| state.take(self.end, take))
     }
 
     /// Waits until everything that is queued now is written.
@@ -95,9 +121,13 @@ pub(crate) struct Seat<L: Deref<Target = Link>> {
 }
 
 impl<L: Deref<Target = Link>> Seat<L> {
-    pub(crate) fn poll_take(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Payload>, Error>> {
+    pub(crate) fn poll_take<T>(
+        &mut self,
+        cx: &Context<'_>,
+        take: impl FnOnce(End, &mut Connection) -> Poll<T>,
+    ) -> Poll<T> {
         let end = self.end;
-        self.place.poll(cx, |state| state.take(end))
+        self.place.poll(cx, |state| state.take(end, take))
     }
 
     pub(crate) fn poll_send(&mut self, cx: &Context<'_>, item: &Payload) -> Poll<Result<(), Error>> {
@@ -119,11 +149,12 @@ impl<L: Deref<Target = Link>> Seat<L> {
 }
 
 impl State {
-    fn take(&mut self, end: End) -> Poll<Result<Option<Payload>, Error>> {
-        let was_reading = self.conn.wants_input();
-        let taken = end.take(&mut self.conn);
-        // There may be room again for what the socket holds.
-        if !was_reading && self.conn.wants_input() {
+    fn take<T>(&mut self, end: End, take: impl FnOnce(End, &mut Connection) -> T) -> T {
+        let look = |conn: &Connection| (conn.wants_input(), conn.counters().mistyped);
+        let before = look(&self.conn);
+        let taken = take(end, &mut self.conn);
+        // There may be room again for what the socket holds, or something to say of what was passed over.
+        if look(&self.conn) != before {
             self.nudge();
         }
         taken

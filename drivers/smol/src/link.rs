@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
-use scipp_common::{GRACE, Handles, now};
-use scipp_proto::{Canceller, CloseReason, Connection, Instant};
+use scipp_common::{Address, GRACE, Handles, now};
+use scipp_proto::{Canceller, CloseReason, Connection, Instant, Mistyped};
 
 use crate::actor::Shared;
 use crate::wait::{Place, Spot, Waiters};
@@ -16,6 +16,8 @@ use crate::wait::{Place, Spot, Waiters};
 pub(crate) struct Link {
     pub(crate) actor: Arc<Shared>,
     pub(crate) serial: u64,
+    /// Where the peer is, as far as known.
+    pub(crate) peer_addr: Option<Address>,
     /// Portals and dialogs of the application, if the connection closes with the last of them.
     handles: Option<Handles>,
     state: Mutex<State>,
@@ -38,10 +40,18 @@ pub(crate) struct State {
     driver: Option<Waker>,
     /// Wakers to be woken, when the lock is free.
     calls: Vec<Waker>,
+    /// Values of the wrong type, to be reported before that.
+    pub(crate) mistyped: Vec<Arc<Mistyped>>,
 }
 
 impl Link {
-    pub(crate) fn new(conn: Connection, serial: u64, actor: Arc<Shared>, handles: Option<Handles>) -> Self {
+    pub(crate) fn new(
+        conn: Connection,
+        serial: u64,
+        actor: Arc<Shared>,
+        peer_addr: Option<Address>,
+        handles: Option<Handles>,
+    ) -> Self {
         let state = State {
             conn,
             waiters: Waiters::default(),
@@ -52,8 +62,9 @@ impl Link {
             is_attended: false,
             driver: None,
             calls: Vec::new(),
+            mistyped: Vec::new(),
         };
-        Self { actor, serial, handles, state: Mutex::new(state) }
+        Self { actor, serial, peer_addr, handles, state: Mutex::new(state) }
     }
 
     /// Does something under the lock, then wakes whom it concerns. Nothing panics under the lock, and if it
@@ -61,8 +72,9 @@ impl Link {
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut state);
-        let calls = std::mem::take(&mut state.calls);
+        let (mistyped, calls) = (std::mem::take(&mut state.mistyped), std::mem::take(&mut state.calls));
         drop(state);
+        self.actor.report(self.serial, mistyped);
         calls.into_iter().for_each(Waker::wake);
         result
     }

@@ -80,7 +80,9 @@ impl Listener {
             let open = self.door.entrance.open()?;
             let error = match select(pin!(open.socket.accept()), shut).await {
                 Either::Left((accepted, _)) => {
-                    match accepted.and_then(|socket| Link::accepted(&self.door.actor, socket)) {
+                    match accepted
+                        .and_then(|socket| Link::accepted(&self.door.actor, socket.peer_addr(), socket))
+                    {
                         Ok(driver) => return Some((driver.portal(), driver)),
                         Err(error) => error,
                     }

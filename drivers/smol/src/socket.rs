@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 use futures_util::{AsyncRead, AsyncWrite};
+use scipp_common::Address;
 
 /// A connected stream socket.
 #[derive(Debug)]
@@ -37,6 +38,14 @@ impl Socket {
 
     pub(crate) const fn unix(stream: Async<UnixStream>) -> Self {
         Self(Kind::Unix(stream))
+    }
+
+    /// Where the other end is.
+    pub(crate) fn peer_addr(&self) -> Option<Address> {
+        match &self.0 {
+            Kind::Tcp(stream) => Address::of_tcp_peer(stream.get_ref()),
+            Kind::Unix(stream) => Address::of_unix_peer(stream.get_ref()),
+        }
     }
 }
 

@@ -1,24 +1,20 @@
 //! Checking bytes against nodes: one pass, an explicit stack, nothing built. (P-11 to P-14)
 
 use alloc::{string::String, vec::Vec};
-use core::fmt::Write as _;
 
 use rmp::Marker;
 
 use super::found::{describe, quoted};
+use super::limits::LOOK_AHEAD;
 use super::mismatch::Mismatch;
-use super::node::{Fields, Id, Node, Nodes, Scalar, Tagged, Union, bit};
+use super::node::{Fields, Id, Node, Nodes, Tagged, Union, bit};
+use super::place::{At, Due, Frame, Inside, path, push_name};
+use super::scalar::Scalar;
+use super::text::{label, shortened};
 use crate::payload::Payload;
 use crate::wire::Text;
 use crate::wire::cursor::{Cursor, Token};
 use crate::wire::error::Refusal;
-
-/// Bytes that may be looked at ahead of their turn, as a multiple of the payload: tags that come late
-/// in maps that hold each other are looked for again and again. (P-10)
-const LOOK_AHEAD: usize = 8;
-
-/// Bytes of a path that are written.
-pub(super) const MAX_PATH: usize = 1024;
 
 /// Everything in `bytes` that does not conform to the first of `nodes`, at most `most` parts. If it is
 /// `exact`, what the type would lose or change does not conform either. (P-21, P-11)
@@ -35,7 +31,7 @@ pub(super) fn check(nodes: &Nodes, bytes: &[u8], most: usize, exact: bool) -> Ve
     match check.whole() {
         Ok(()) | Err(Stop::Enough) => {}
         Err(Stop::Malformed(refusal)) => check.mismatches.push(Mismatch {
-            path: check.path(),
+            path: path(&check.stack),
             offset: refusal.offset,
             expected: String::from("one well-formed value"),
             found: alloc::format!("{}", refusal.what),
@@ -55,27 +51,17 @@ struct Check<'n, 'b> {
     look_ahead: usize,
 }
 
-/// A container that was entered.
-struct Frame<'n, 'b> {
-    inside: Inside<'n, 'b>,
-    /// Values or entries that are left.
-    left: usize,
+/// What became of the search for a tag.
+enum Tag<'b> {
+    /// Its value is here.
+    At(Cursor<'b>),
+    Missing,
+    /// It was given up.
+    Late,
 }
 
-enum Inside<'n, 'b> {
-    List { element: Id, next: usize },
-    Tuple { parts: &'n [Id], next: usize },
-    Map { key: Id, value: Id, at: At<'b>, next: usize },
-    Struct { fields: &'n Fields, start: usize, met: u128, next: usize, last: &'b [u8] },
-}
-
-/// Where in an entry of a map.
-enum At<'b> {
-    /// Before the key, or in it; where it begins.
-    Key(Cursor<'b>),
-    /// Past the key, which has these bytes.
-    Value(&'b [u8]),
-}
+const ABSENT: &str = "no such field";
+const LATE: &str = "it too late";
 
 /// Why a check ends before the end of the bytes.
 enum Stop {
@@ -95,39 +81,11 @@ impl<'n, 'b> Check<'n, 'b> {
     fn whole(&mut self) -> Result<(), Stop> {
         self.value(0)?;
         while let Some(frame) = self.stack.last_mut() {
-            let Some(left) = frame.left.checked_sub(1) else {
-                self.leave()?;
-                continue;
-            };
-            let due = match &mut frame.inside {
-                Inside::List { element, next } => {
-                    *next = next.saturating_add(1);
-                    *element
-                }
-                Inside::Tuple { parts, next } => {
-                    let part = parts.get(*next).copied();
-                    *next = next.saturating_add(1);
-                    part.unwrap_or_default()
-                }
-                Inside::Map { key, value, at, next } => match at {
-                    At::Key(start) if *next > 0 => {
-                        *at = At::Value(self.cursor.since(start));
-                        *value
-                    }
-                    At::Key(_) | At::Value(_) => {
-                        *at = At::Key(self.cursor.clone());
-                        *next = next.saturating_add(1);
-                        *key
-                    }
-                },
-                Inside::Struct { .. } => {
-                    frame.left = left;
-                    self.field()?;
-                    continue;
-                }
-            };
-            frame.left = left;
-            self.value(due)?;
+            match frame.step(&self.cursor) {
+                Due::Value(id) => self.value(id)?,
+                Due::Entry => self.field()?,
+                Due::End => self.leave()?,
+            }
         }
         Ok(self.cursor.finish()?)
     }
@@ -163,7 +121,7 @@ impl<'n, 'b> Check<'n, 'b> {
     }
 
     fn container(&mut self, node: &'n Node, id: Id, start: Cursor<'b>) -> Result<(), Stop> {
-        let inside = match (node, self.cursor.token()?) {
+        let (inside, left) = match (node, self.cursor.token()?) {
             (Node::List(element), Token::Array(left)) => (Inside::List { element: *element, next: 0 }, left),
             (Node::Tuple(parts), Token::Array(left)) if left == parts.len() => {
                 (Inside::Tuple { parts, next: 0 }, left)
@@ -172,16 +130,32 @@ impl<'n, 'b> Check<'n, 'b> {
                 let at = At::Key(self.cursor.clone());
                 (Inside::Map { key: *key, value: *value, at, next: 0 }, left.saturating_mul(2))
             }
-            (Node::Struct(fields), Token::Map(left)) => {
-                (Inside::Struct { fields, start: start.offset(), met: 0, next: 0, last: &[] }, left)
-            }
+            (Node::Struct(fields), Token::Map(left)) => return self.structure(fields, left, start),
             _ => return self.reject(start, id),
         };
+        self.enter(inside, left, start)
+    }
+
+    /// A struct that is no alternative. Its tag has the same limits as in a union: what conforms to it also
+    /// conforms to a union that has it. (P-10, P-16)
+    fn structure(&mut self, fields: &'n Fields, left: usize, start: Cursor<'b>) -> Result<(), Stop> {
+        if let (Some((key, _)), Some(tag)) = (&fields.tag, fields.fields.first()) {
+            let entries = self.cursor.clone();
+            if let Tag::Late = self.find_tag(key, left)? {
+                let expected = self.nodes.label(tag.node).into();
+                return self.reject_tag(key, expected, (start.offset(), LATE.into()), start);
+            }
+            self.cursor = entries;
+        }
+        self.enter(Inside::within(fields, &start), left, start)
+    }
+
+    fn enter(&mut self, inside: Inside<'n, 'b>, left: usize, start: Cursor<'b>) -> Result<(), Stop> {
         if self.levels() == 0 {
             self.cursor = start;
             return Ok(self.cursor.skip(0)?);
         }
-        self.stack.push(Frame { inside: inside.0, left: inside.1 });
+        self.stack.push(Frame { inside, left });
         Ok(())
     }
 
@@ -207,38 +181,58 @@ impl<'n, 'b> Check<'n, 'b> {
         }
     }
 
-    /// The map just entered, of `entries`, belongs to the struct that its tag names. A tag that does not
-    /// come first is looked for, within limits. (P-10)
-    fn tagged(&mut self, tagged: &Tagged, entries: usize, start: Cursor<'b>) -> Result<(), Stop> {
-        let mut found = (start.offset(), String::from("no such field"));
-        for _ in 0..entries {
-            let key = self.cursor.raw(self.levels())?;
-            let before = self.cursor.clone();
-            if Cursor::new(key).token()? == Token::Str(tagged.key.as_bytes()) {
-                let token = self.cursor.token()?;
-                if let Some((_, id)) = tagged.choices.iter().find(|(value, _)| value.is(token)) {
-                    self.cursor = start.clone();
-                    return self.container(self.nodes.get(*id), *id, start);
+    /// The map just begun, of `left` entries, belongs to the struct that its tag names.
+    fn tagged(&mut self, tagged: &'n Tagged, left: usize, start: Cursor<'b>) -> Result<(), Stop> {
+        let entries = self.cursor.clone();
+        let found = match self.find_tag(&tagged.key, left)? {
+            Tag::At(value) => {
+                let token = value.clone().token()?;
+                let chosen = tagged.choices.iter().find(|(value, _)| value.is(token));
+                if let Some(Node::Struct(fields)) = chosen.map(|(_, id)| self.nodes.get(*id)) {
+                    self.cursor = entries;
+                    return self.enter(Inside::within(fields, &start), left, start);
                 }
-                found = (before.offset(), describe(before.rest()));
-                break;
+                (value.offset(), describe(value.rest()))
+            }
+            Tag::Missing => (start.offset(), ABSENT.into()),
+            Tag::Late => (start.offset(), LATE.into()),
+        };
+        self.reject_tag(&tagged.key, label(&tagged.values()), found, start)
+    }
+
+    /// Looks for the tag of the map just begun, of `left` entries. One that does not come first is looked for
+    /// within limits. (P-10)
+    fn find_tag(&mut self, key: &str, left: usize) -> Result<Tag<'b>, Stop> {
+        for _ in 0..left {
+            let name = self.cursor.raw(self.levels())?;
+            let value = self.cursor.clone();
+            if Cursor::new(name).token()? == Token::Str(key.as_bytes()) {
+                return Ok(Tag::At(value));
             }
             self.cursor.skip(self.levels())?;
-            let passed = self.cursor.offset().saturating_sub(before.offset());
+            let passed = self.cursor.offset().saturating_sub(value.offset());
             match self.look_ahead.checked_sub(passed) {
                 Some(left) => self.look_ahead = left,
-                None => {
-                    found.1 = String::from("it too late");
-                    break;
-                }
+                None => return Ok(Tag::Late),
             }
         }
+        Ok(Tag::Missing)
+    }
+
+    /// The map at `start` has not the tag that is due: notes it and passes it.
+    #[cold]
+    fn reject_tag(
+        &mut self,
+        key: &str,
+        expected: String,
+        (offset, found): (usize, String),
+        start: Cursor<'b>,
+    ) -> Result<(), Stop> {
         self.cursor = start;
         self.cursor.skip(self.levels())?;
-        let mut path = self.path();
-        push_name(&mut path, tagged.key.as_bytes());
-        let expected = super::text::label(&tagged.values());
-        self.push(Mismatch { path, offset: found.0, expected, found: found.1 })
+        let mut path = path(&self.stack);
+        push_name(&mut path, key.as_bytes());
+        self.push(Mismatch { path, offset, expected, found })
     }
 
     /// The next entry of a struct. (P-7)
@@ -264,7 +258,7 @@ impl<'n, 'b> Check<'n, 'b> {
         };
         let Some((at, field)) = at.and_then(|at| Some((at, fields.fields.get(at)?))) else {
             if fields.closed || self.exact {
-                self.note(before, alloc::format!("a field of {}", fields.name), quoted(key))?;
+                self.note(before, shortened(format_args!("a field of {}", fields.name)), quoted(key))?;
             }
             return Ok(self.cursor.skip(self.levels())?);
         };
@@ -304,10 +298,10 @@ impl<'n, 'b> Check<'n, 'b> {
         }
         for (at, field) in fields.fields.iter().enumerate() {
             if fields.is_required(at) && met & bit(at) == 0 {
-                let mut path = self.path();
+                let mut path = path(&self.stack);
                 push_name(&mut path, field.name.as_bytes());
                 let expected = String::from(self.nodes.label(field.node));
-                self.push(Mismatch { path, offset: start, expected, found: String::from("no such field") })?;
+                self.push(Mismatch { path, offset: start, expected, found: ABSENT.into() })?;
             }
         }
         Ok(())
@@ -325,7 +319,7 @@ impl<'n, 'b> Check<'n, 'b> {
 
     #[cold]
     fn note(&mut self, offset: usize, expected: String, found: String) -> Result<(), Stop> {
-        let path = self.path();
+        let path = path(&self.stack);
         self.push(Mismatch { path, offset, expected, found })
     }
 
@@ -338,33 +332,6 @@ impl<'n, 'b> Check<'n, 'b> {
     /// Levels of containers that may be entered from here. (P-14)
     fn levels(&self) -> usize {
         Payload::MAX_DEPTH.saturating_sub(self.stack.len())
-    }
-
-    /// The way to the present value. (P-12)
-    #[cold]
-    fn path(&self) -> String {
-        let mut path = String::new();
-        for frame in &self.stack {
-            match &frame.inside {
-                Inside::List { next, .. } | Inside::Tuple { next, .. } => {
-                    let _ = write!(path, "[{}]", next.saturating_sub(1));
-                }
-                Inside::Map { at: At::Key(_), next, .. } => {
-                    let _ = write!(path, "<key {}>", next.saturating_sub(1));
-                }
-                Inside::Map { at: At::Value(key), .. } => match Cursor::new(key).token() {
-                    Ok(Token::Str(key)) => push_name(&mut path, key),
-                    _ => path.push_str(&alloc::format!("[{}]", describe(key))),
-                },
-                Inside::Struct { last, .. } if !last.is_empty() => push_name(&mut path, last),
-                Inside::Struct { .. } => {}
-            }
-            if path.len() > MAX_PATH {
-                path.push('…');
-                break;
-            }
-        }
-        if path.is_empty() { String::from(".") } else { path }
     }
 }
 
@@ -388,17 +355,3 @@ fn passes(scalar: &Scalar, cursor: &mut Cursor<'_>) -> bool {
 const FLOAT64: u8 = Marker::F64.to_u8();
 const TRUE: u8 = Marker::True.to_u8();
 const FALSE: u8 = Marker::False.to_u8();
-
-/// One more name of a path.
-pub(super) fn push_name(path: &mut String, name: &[u8]) {
-    if path == "." {
-        path.clear();
-    }
-    if !path.is_empty() {
-        path.push('.');
-    }
-    match core::str::from_utf8(name) {
-        Ok(text) if super::text::is_identifier(text) && text.len() <= 64 => path.push_str(text),
-        _ => path.push_str(&quoted(name)),
-    }
-}

@@ -1,81 +1,28 @@
 //! From a spec as written to nodes that can be checked, or why it is no spec.
 
-use alloc::collections::BTreeSet;
 use alloc::collections::btree_map::{BTreeMap, Entry};
-use alloc::string::{String, ToString};
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::node::{FieldNode, Fields, Id, MAX_FIELDS, Node, Nodes, Scalar, Tagged, Union, bit};
-use super::shape::{Field, Literal, Presence, Spec, Struct};
-use super::text::{is_name, label};
-
-/// Levels of a spec; beyond them it would have to name its parts.
-pub(super) const MAX_LEVELS: usize = 64;
-
-/// Parts of a spec. A spec may come from a peer.
-const MAX_NODES: usize = 4096;
-
-/// Why a spec is none.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum SpecError {
-    /// A name that it does not define.
-    #[error("{0} is not defined")]
-    Undefined(String),
-    /// Two different types have one name.
-    #[error("{0} is defined twice")]
-    Redefined(String),
-    /// A name that the text defines and nothing leads to.
-    #[error("{0} is defined and not used")]
-    Unused(String),
-    /// A name that cannot be one: the names of built-in types, and what is no identifier.
-    #[error("{0:?} cannot be the name of a type")]
-    Name(String),
-    /// A type that is nothing but itself.
-    #[error("{0} is defined by itself alone")]
-    Endless(String),
-    /// Two alternatives of a union of which only one can be told from the value.
-    #[error("which alternative a value belongs to cannot be told: {0}")]
-    Ambiguous(String),
-    /// Two fields of a struct have one name.
-    #[error("{name} has two fields {field}")]
-    RepeatedField {
-        /// The struct.
-        name: String,
-        /// The field.
-        field: String,
-    },
-    /// A default that does not conform to its own field.
-    #[error("{name}: the default of {field} is not of its type")]
-    Default {
-        /// The struct.
-        name: String,
-        /// The field.
-        field: String,
-    },
-    /// A union of nothing, or a range with its ends crossed or beyond what can be written.
-    #[error("nothing conforms to {0}")]
-    Empty(String),
-    /// More fields, parts or levels than a spec may have, or unions of unions that take too long to resolve.
-    #[error("too large: at most 128 fields of a struct, 4096 parts, 64 levels, and unions within bounds")]
-    TooLarge,
-}
-
-/// What a spec may cost to compile, in parts looked at and bytes of literals copied: eight times the longest
-/// text. Unions that hold each other by name cost more than they are long.
-const MAX_WORK: usize = 8 * super::parse::MAX_TEXT;
+use super::error::SpecError;
+use super::limits::{FIELDS, LEVELS, Limits};
+use super::node::{FieldNode, Fields, Id, Node, Nodes, bit};
+use super::scalar::{Scalar, scalar};
+use super::shape::{Field, Presence, Spec, Struct};
+use super::text::{is_name, label, short};
 
 /// The nodes of a spec, the whole first.
-pub(super) fn nodes(spec: &Spec) -> Result<Nodes, SpecError> {
-    Ok(Compiler::compile(spec)?.nodes)
+pub(super) fn nodes(spec: &Spec, limits: &Limits) -> Result<Nodes, SpecError> {
+    Ok(Compiler::compile(spec, limits)?.nodes)
 }
 
-struct Compiler<'a> {
+pub(super) struct Compiler<'a> {
     nodes: Nodes,
     names: BTreeMap<&'a str, Named<'a>>,
     /// Nodes that are reserved and not yet filled.
     due: Vec<(Id, &'a Spec)>,
-    /// What is left of [`MAX_WORK`].
+    /// Parts that there may be.
+    parts: usize,
+    /// What is left of [`Limits::work`].
     work: usize,
 }
 
@@ -85,18 +32,12 @@ struct Named<'a> {
     node: Option<Id>,
 }
 
-/// A step of taking a union apart.
-enum Step<'a> {
-    Enter(&'a Spec),
-    /// All alternatives of the union with this name were met.
-    Leave(&'a str),
-}
-
 impl<'a> Compiler<'a> {
     /// Names lead anywhere, so nothing here follows them by recursion.
-    fn compile(spec: &'a Spec) -> Result<Self, SpecError> {
+    fn compile(spec: &'a Spec, limits: &Limits) -> Result<Self, SpecError> {
+        let Limits { parts, work, .. } = *limits;
         let mut compiler =
-            Self { nodes: Nodes::default(), names: BTreeMap::new(), due: Vec::new(), work: MAX_WORK };
+            Self { nodes: Nodes::default(), names: BTreeMap::new(), due: Vec::new(), parts, work };
         compiler.collect(spec, 0)?;
         compiler.add(spec)?;
         while let Some((id, spec)) = compiler.due.pop() {
@@ -106,14 +47,14 @@ impl<'a> Compiler<'a> {
         Ok(compiler)
     }
 
-    fn spend(&mut self, work: usize) -> Result<(), SpecError> {
+    pub(super) fn spend(&mut self, work: usize) -> Result<(), SpecError> {
         self.work = self.work.checked_sub(work).ok_or(SpecError::TooLarge)?;
         Ok(())
     }
 
     /// Collects what is defined, and sees that nothing nests too deep.
     fn collect(&mut self, spec: &'a Spec, level: usize) -> Result<(), SpecError> {
-        if level >= MAX_LEVELS {
+        if level >= LEVELS {
             return Err(SpecError::TooLarge);
         }
         if let Some((name, definition)) = spec.definition() {
@@ -124,7 +65,7 @@ impl<'a> Compiler<'a> {
 
     fn define(&mut self, name: &'a str, spec: &'a Spec) -> Result<(), SpecError> {
         if !is_name(name) {
-            return Err(SpecError::Name(name.into()));
+            return Err(SpecError::Name(short(name)));
         }
         match self.names.entry(name) {
             Entry::Vacant(entry) => {
@@ -132,12 +73,12 @@ impl<'a> Compiler<'a> {
                 Ok(())
             }
             Entry::Occupied(entry) if entry.get().spec == spec => Ok(()),
-            Entry::Occupied(_) => Err(SpecError::Redefined(name.into())),
+            Entry::Occupied(_) => Err(SpecError::Redefined(short(name))),
         }
     }
 
     /// The node of `spec`, to be filled in its turn; that of a name is made once.
-    fn add(&mut self, spec: &'a Spec) -> Result<Id, SpecError> {
+    pub(super) fn add(&mut self, spec: &'a Spec) -> Result<Id, SpecError> {
         let (name, resolved) = self.follow(spec)?;
         if let Some(id) = name.and_then(|name| self.names.get(name)).and_then(|named| named.node) {
             return Ok(id);
@@ -151,14 +92,14 @@ impl<'a> Compiler<'a> {
     }
 
     fn reserve(&mut self, label: String) -> Result<Id, SpecError> {
-        if self.nodes.len() >= MAX_NODES {
+        if self.nodes.len() >= self.parts {
             return Err(SpecError::TooLarge);
         }
         self.nodes.reserve(label).ok_or(SpecError::TooLarge)
     }
 
     /// What a name stands for, through any number of names.
-    fn follow(&mut self, mut spec: &'a Spec) -> Result<(Option<&'a str>, &'a Spec), SpecError> {
+    pub(super) fn follow(&mut self, mut spec: &'a Spec) -> Result<(Option<&'a str>, &'a Spec), SpecError> {
         let mut last = None;
         for _ in 0..=self.names.len() {
             self.spend(1)?;
@@ -166,10 +107,10 @@ impl<'a> Compiler<'a> {
                 return Ok((Some(&definition.name), spec));
             }
             let (Spec::Ref(name) | Spec::Named(name, _)) = spec else { return Ok((last, spec)) };
-            let named = self.names.get(name.as_str()).ok_or_else(|| SpecError::Undefined(name.clone()))?;
+            let named = self.names.get(name.as_str()).ok_or_else(|| SpecError::Undefined(short(name)))?;
             (last, spec) = (Some(name.as_str()), named.spec);
         }
-        Err(SpecError::Endless(last.unwrap_or_default().into()))
+        Err(SpecError::Endless(short(last.unwrap_or_default())))
     }
 
     #[allow(clippy::wildcard_enum_match_arm, reason = "scalars have a table of their own")]
@@ -189,7 +130,7 @@ impl<'a> Compiler<'a> {
 
     fn fields(&mut self, definition: &'a Struct) -> Result<Fields, SpecError> {
         let tags = usize::from(definition.tag.is_some());
-        if definition.fields.len().saturating_add(tags) > MAX_FIELDS {
+        if definition.fields.len().saturating_add(tags) > FIELDS {
             return Err(SpecError::TooLarge);
         }
         let mut fields: Vec<FieldNode> = Vec::new();
@@ -202,7 +143,7 @@ impl<'a> Compiler<'a> {
         }
         for field in &definition.fields {
             if fields.iter().any(|earlier| earlier.name == field.name) {
-                let (name, field) = (definition.name.clone(), field.name.clone());
+                let (name, field) = (short(&definition.name), short(&field.name));
                 return Err(SpecError::RepeatedField { name, field });
             }
             if field.presence == Presence::Required {
@@ -226,96 +167,11 @@ impl<'a> Compiler<'a> {
                 return Ok(());
             }
         }
-        Err(SpecError::Default { name: definition.name.clone(), field: field.name.clone() })
-    }
-
-    /// The alternatives of a union, names and unions in it resolved, each name once.
-    fn flatten(&mut self, spec: &'a Spec) -> Result<Vec<&'a Spec>, SpecError> {
-        let mut found = Vec::new();
-        // Whether all of a name was met.
-        let mut met: BTreeMap<&'a str, bool> = BTreeMap::new();
-        let mut due = vec![Step::Enter(spec)];
-        while let Some(step) = due.pop() {
-            let spec = match step {
-                Step::Enter(spec) => spec,
-                Step::Leave(name) => {
-                    met.insert(name, true);
-                    continue;
-                }
-            };
-            let (name, resolved) = self.follow(spec)?;
-            match name.and_then(|name| Some((name, *met.get(name)?))) {
-                Some((_, true)) => continue,
-                Some((name, false)) => return Err(SpecError::Endless(name.into())),
-                None => {}
-            }
-            let Spec::Union(alternatives) = resolved else {
-                met.extend(name.map(|name| (name, true)));
-                found.push(resolved);
-                continue;
-            };
-            if let Some(name) = name {
-                met.insert(name, false);
-                due.push(Step::Leave(name));
-            }
-            due.extend(alternatives.iter().rev().map(Step::Enter));
-        }
-        Ok(found)
-    }
-
-    #[allow(clippy::wildcard_enum_match_arm, reason = "scalars have a table of their own")]
-    fn union(&mut self, spec: &'a Spec) -> Result<Node, SpecError> {
-        let alternatives = self.flatten(spec)?;
-        if alternatives.iter().any(|alternative| matches!(alternative, Spec::Any)) {
-            return Ok(Node::Any);
-        }
-        if alternatives.is_empty() {
-            return Err(SpecError::Empty("a union without alternatives".into()));
-        }
-        let mut union = Union::default();
-        let mut maps: Vec<&Spec> = Vec::new();
-        for alternative in alternatives {
-            match alternative {
-                Spec::List(_) | Spec::Tuple(_) => {
-                    let id = self.add(alternative)?;
-                    if union.array.replace(id).is_some_and(|other| other != id) {
-                        return Err(SpecError::Ambiguous("two arrays".into()));
-                    }
-                }
-                Spec::Map(..) | Spec::Struct(_) => maps.push(alternative),
-                other => union.scalars.extend(self.scalar(other)?),
-            }
-        }
-        match maps[..] {
-            [] => {}
-            [only] => union.map = Some(self.add(only)?),
-            _ => union.tagged = Some(self.tagged(&maps)?),
-        }
-        Ok(Node::Union(Box::new(union)))
-    }
-
-    fn tagged(&mut self, maps: &[&'a Spec]) -> Result<Tagged, SpecError> {
-        let mut tagged = Tagged { key: String::new(), choices: Vec::new() };
-        let mut values = BTreeSet::new();
-        for map in maps {
-            let Spec::Struct(Struct { name, tag: Some((key, value)), .. }) = map else {
-                return Err(SpecError::Ambiguous("two maps, not all of them structs with a tag".into()));
-            };
-            if !values.is_empty() && tagged.key != *key {
-                return Err(SpecError::Ambiguous("structs with tags of different names".into()));
-            }
-            if !values.insert(value) {
-                return Err(SpecError::Ambiguous(alloc::format!("the tag of {name}")));
-            }
-            self.spend(value.len())?;
-            tagged.key.clone_from(key);
-            tagged.choices.push((value.clone(), self.add(map)?));
-        }
-        Ok(tagged)
+        Err(SpecError::Default { name: short(&definition.name), field: short(&field.name) })
     }
 
     /// The node of a type that is no container.
-    fn scalar(&mut self, spec: &Spec) -> Result<Option<Scalar>, SpecError> {
+    pub(super) fn scalar(&mut self, spec: &Spec) -> Result<Option<Scalar>, SpecError> {
         if let Spec::Literal(literal) = spec {
             self.spend(literal.len())?;
         }
@@ -323,69 +179,14 @@ impl<'a> Compiler<'a> {
     }
 }
 
-fn scalar(spec: &Spec) -> Result<Option<Scalar>, SpecError> {
-    Ok(Some(match spec {
-        Spec::Nil => Scalar::Nil,
-        Spec::Bool => Scalar::Bool,
-        Spec::Int { min, max } => {
-            let least = i128::from(i64::MIN);
-            let most = i128::from(u64::MAX);
-            if min > max || *max < least || *min > most {
-                return Err(SpecError::Empty(spec.to_string()));
-            }
-            Scalar::Int(*min, *max)
-        }
-        Spec::Float => Scalar::Float,
-        Spec::Str => Scalar::Str,
-        Spec::Bytes => Scalar::Bytes,
-        Spec::Timestamp => Scalar::Timestamp,
-        Spec::Path => Scalar::Path,
-        Spec::Ext(code) => Scalar::Ext(*code),
-        Spec::Literal(literal) => Scalar::Literal(literal.clone()),
-        Spec::Any
-        | Spec::List(_)
-        | Spec::Tuple(_)
-        | Spec::Map(..)
-        | Spec::Struct(_)
-        | Spec::Union(_)
-        | Spec::Named(..)
-        | Spec::Ref(_) => return Ok(None),
-    }))
-}
-
-impl Literal {
-    /// Bytes of its text.
-    fn len(&self) -> usize {
-        if let Self::Str(text) = self { text.len() } else { 0 }
-    }
-
-    /// Whether this value belongs to a type.
-    pub(super) fn conforms(&self, scalar: &Scalar) -> bool {
-        match (self, scalar) {
-            (Self::Nil, Scalar::Nil)
-            | (Self::Bool(_), Scalar::Bool)
-            | (Self::Int(_), Scalar::Float)
-            | (Self::Str(_), Scalar::Str) => true,
-            (Self::Int(value), Scalar::Int(min, max)) => (min..=max).contains(&value),
-            (Self::Str(value), Scalar::Path) => crate::path::EndpointPath::is_one(value),
-            (_, Scalar::Literal(other)) => self == other,
-            _ => false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::PldSpec;
-    use alloc::string::ToString;
+    use crate::spec::{Literal, ParseError, PldSpec};
+    use alloc::{string::ToString, vec};
 
     fn refusal(spec: impl Into<Spec>) -> String {
         PldSpec::new(spec.into()).unwrap_err().to_string()
-    }
-
-    fn item() -> Struct {
-        Struct::new("Item").tag("type", "Item").field("label", Spec::Str)
     }
 
     #[test]
@@ -409,66 +210,27 @@ mod tests {
         ] {
             assert_eq!(refusal(spec), expected);
         }
-        let deep = (0..MAX_LEVELS).fold(Spec::Nil, |inner, _| Spec::list(inner));
+        let deep = (0..LEVELS).fold(Spec::Nil, |inner, _| Spec::list(inner));
         assert_eq!(PldSpec::new(deep), Err(SpecError::TooLarge));
-        let wide = (0..=MAX_FIELDS).fold(Struct::new("S"), |s, n| s.field(n.to_string(), Spec::Nil));
+        let wide = (0..=FIELDS).fold(Struct::new("S"), |s, n| s.field(n.to_string(), Spec::Nil));
         assert_eq!(PldSpec::new(wide.into()), Err(SpecError::TooLarge));
     }
 
     #[test]
-    fn maps_of_a_union_are_told_apart_by_one_tag() {
-        let other = |key: &str, value: &str| Struct::new("Other").tag(key, value);
-        let union = |other: Struct| PldSpec::new(Spec::from(item()).or(other.into()).or_nil());
-        assert!(union(other("type", "Other")).is_ok());
-        for spoiled in [other("kind", "Other"), other("type", "Item"), Struct::new("Other")] {
-            assert!(matches!(union(spoiled), Err(SpecError::Ambiguous(_))));
-        }
-        assert!(PldSpec::new(Spec::from(item()).or(item().into())).is_ok(), "the same one twice is one");
-    }
-
-    fn repeated(part: &str, between: &str, times: usize) -> String {
-        vec![part; times].join(between)
-    }
-
-    /// A name counts once in a union, however often it stands there and in what it stands for.
-    #[test]
-    fn unions_of_unions_cost_what_they_are_long() {
-        let text = alloc::format!(
-            "tuple[{}] where U = {}; V = {}; A = struct(a: tuple[{}])",
-            repeated("U|None", ", ", 200),
-            repeated("V", "|", 63),
-            repeated("A", "|", 63),
-            repeated("int", ", ", 1000),
-        );
-        let spec: Spec = text.parse().unwrap();
-        let spent = MAX_WORK - Compiler::compile(&spec).ok().unwrap().work;
-        assert!(spent < 20 * text.len(), "{spent} steps for {} bytes", text.len());
-    }
-
-    #[test]
-    fn work_without_end_is_refused() {
-        let parts = repeated("U|int", ", ", 1000);
-        let none = repeated("None", "|", 4000);
-        let chain: String = (1..2000).map(|n| alloc::format!("; N{n} = N{}", n - 1)).collect();
-        let names: String = (0..2000).map(|n| alloc::format!("N{n}, ")).collect();
-        for text in [
-            alloc::format!("tuple[{parts}] where U = {none}"),
-            alloc::format!("tuple[{parts}] where U = Literal['{}']", "x".repeat(9000)),
-            alloc::format!("tuple[{names}{}] where N0 = int{chain}", repeated("N1999", ", ", 1000)),
+    fn what_a_spec_may_cost_can_be_said() {
+        let text = "A|None where A = struct(a: list[int], b: str)";
+        let parsed = |change: fn(&mut Limits, usize), value: usize| {
+            let mut limits = Limits::default();
+            change(&mut limits, value);
+            PldSpec::parse_within(text, &limits).err()
+        };
+        let too_large = Some(ParseError::Spec(SpecError::TooLarge));
+        for (change, least, refusal) in [
+            ((|limits, value| limits.text = value) as fn(&mut Limits, usize), 45, Some(ParseError::TooLong)),
+            (|limits, value| limits.parts = value, 5, too_large.clone()),
+            (|limits, value| limits.work = value, 8, too_large),
         ] {
-            assert_eq!(text.parse::<PldSpec>(), Err(SpecError::TooLarge.into()), "{:.40}", text);
+            assert_eq!((parsed(change, least), parsed(change, least - 1)), (None, refusal));
         }
-    }
-
-    /// The list is met first, and leads through all structs backwards.
-    #[test]
-    fn names_are_not_followed_by_recursion() {
-        let chain: String =
-            (1..1500).map(|n| alloc::format!("; S{n} = struct(t='{n}', s: S{})", n - 1)).collect();
-        let names: String = (0..1500).map(|n| alloc::format!("S{n}|")).collect();
-        let text = alloc::format!("{names}list[S1499] where S0 = struct(t='0'){chain}");
-        let small = std::thread::Builder::new().stack_size(512 << 10);
-        let parsed = small.spawn(move || text.parse::<PldSpec>()).unwrap().join().unwrap();
-        assert!(parsed.is_ok());
     }
 }

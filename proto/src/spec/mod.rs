@@ -20,17 +20,23 @@
 
 mod check;
 mod compile;
+mod error;
 mod found;
+mod limits;
 mod mismatch;
 mod node;
 mod parse;
+mod place;
 mod pld_type;
+mod scalar;
+mod scan;
 mod shape;
 mod slots;
 mod subset;
 #[cfg(test)]
 mod tests;
 mod text;
+mod union;
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::fmt;
@@ -40,9 +46,9 @@ use node::{Node, Nodes};
 
 pub(crate) use found::{describe, ext};
 
-pub use compile::SpecError;
+pub use error::{ParseError, SpecError};
+pub use limits::Limits;
 pub use mismatch::Mismatch;
-pub use parse::ParseError;
 pub use pld_type::{Names, PldType};
 pub use shape::{Field, Literal, Presence, Spec, Struct};
 pub use slots::{Slot, Slots};
@@ -67,8 +73,26 @@ impl PldSpec {
     /// If it contradicts itself, names what it does not define, or leaves open which alternative of a
     /// union a value belongs to.
     pub fn new(spec: Spec) -> Result<Self, SpecError> {
-        let nodes = compile::nodes(&spec)?;
+        Self::new_within(spec, &Limits::default())
+    }
+
+    /// The same within other limits than the usual ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn new_within(spec: Spec, limits: &Limits) -> Result<Self, SpecError> {
+        let nodes = compile::nodes(&spec, limits)?;
         Ok(Self(Arc::new(Ready { source: spec, nodes })))
+    }
+
+    /// Reads a complete text, as from a peer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Spec::parse_with`] and [`new`](Self::new).
+    pub fn parse_within(text: &str, limits: &Limits) -> Result<Self, ParseError> {
+        Ok(Self::new_within(Spec::parse_within(text, &[], limits)?, limits)?)
     }
 
     /// Everything conforms.
@@ -158,8 +182,7 @@ impl PldSpec {
     }
 
     /// Whether every value that conforms to this one also conforms to `other`; false where that cannot
-    /// be told, as of specs that take too long to compare. Tags that come too late for a check do not
-    /// count. (P-16)
+    /// be told, as of specs that take too long to compare. (P-16)
     pub fn is_subset_of(&self, other: &Self) -> bool {
         subset::differences(&self.0.nodes, &other.0.nodes, 1).is_empty()
     }
@@ -202,7 +225,7 @@ impl core::str::FromStr for PldSpec {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        Ok(Self::new(text.parse()?)?)
+        Self::parse_within(text, &Limits::default())
     }
 }
 

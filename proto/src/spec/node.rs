@@ -2,16 +2,11 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::found::{ext, is_timestamp};
+use super::scalar::Scalar;
 use super::shape::{Literal, Spec};
-use crate::path::EndpointPath;
-use crate::wire::cursor::Token;
 
 /// The number of a node.
 pub(super) type Id = u32;
-
-/// Most fields of a struct: those that were met are remembered as bits.
-pub(super) const MAX_FIELDS: usize = 128;
 
 /// All nodes of a spec, the whole first, and how each is written.
 #[derive(Debug, Default)]
@@ -60,21 +55,6 @@ pub(super) enum Node {
     Map(Id, Id),
     Struct(Box<Fields>),
     Union(Box<Union>),
-}
-
-/// A type of values that are no containers.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Scalar {
-    Nil,
-    Bool,
-    Int(i128, i128),
-    Float,
-    Str,
-    Path,
-    Bytes,
-    Timestamp,
-    Ext(i8),
-    Literal(Literal),
 }
 
 #[derive(Debug, Clone)]
@@ -126,40 +106,4 @@ impl Fields {
 /// The bit of the field at `at`.
 pub(super) fn bit(at: usize) -> u128 {
     u32::try_from(at).ok().and_then(|at| 1_u128.checked_shl(at)).unwrap_or(0)
-}
-
-impl Scalar {
-    /// Whether the value that begins with `token` and has the bytes `raw` belongs to it. (P-3 to P-6)
-    #[inline]
-    pub(super) fn admits(&self, token: Token<'_>, raw: &[u8]) -> bool {
-        match (self, token) {
-            (Self::Nil, Token::Nil)
-            | (Self::Bool, Token::Bool(_))
-            | (Self::Float, Token::Float | Token::Unsigned(_) | Token::Negative(_))
-            | (Self::Bytes, Token::Bin) => true,
-            (Self::Int(min, max), Token::Unsigned(value)) => (*min..=*max).contains(&i128::from(value)),
-            (Self::Int(min, max), Token::Negative(value)) => (*min..=*max).contains(&i128::from(value)),
-            (Self::Str, Token::Str(bytes)) => core::str::from_utf8(bytes).is_ok(),
-            (Self::Path, Token::Str(bytes)) => core::str::from_utf8(bytes).is_ok_and(EndpointPath::is_one),
-            (Self::Timestamp, Token::Ext) => is_timestamp(raw),
-            (Self::Ext(code), Token::Ext) => ext(raw).is_some_and(|(found, _)| found == *code),
-            (Self::Literal(literal), token) => literal.is(token),
-            _ => false,
-        }
-    }
-}
-
-impl Literal {
-    /// Whether the value that begins with `token` is this one.
-    #[inline]
-    pub(super) fn is(&self, token: Token<'_>) -> bool {
-        match (self, token) {
-            (Self::Nil, Token::Nil) => true,
-            (Self::Bool(literal), Token::Bool(value)) => *literal == value,
-            (Self::Int(literal), Token::Unsigned(value)) => *literal == i128::from(value),
-            (Self::Int(literal), Token::Negative(value)) => *literal == i128::from(value),
-            (Self::Str(literal), Token::Str(value)) => literal.as_bytes() == value,
-            _ => false,
-        }
-    }
 }

@@ -3,32 +3,11 @@
 use alloc::collections::BTreeMap;
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
 
-use super::compile::{MAX_LEVELS, SpecError};
+use super::error::{ParseError, SpecError};
+use super::limits::{LEVELS, Limits};
+use super::scan::Scanner;
 use super::shape::{Field, Literal, Presence, Spec, Struct};
-use super::text::is_name;
-
-/// Bytes of a text that is read.
-pub(super) const MAX_TEXT: usize = 64 << 10;
-
-/// Why a text is no spec.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParseError {
-    /// Something else stands there than is due.
-    #[error("expected {expected} at byte {at}")]
-    Expected {
-        /// What is due.
-        expected: &'static str,
-        /// Where, in bytes.
-        at: usize,
-    },
-    /// More than 64 KiB, or more than 64 levels of brackets.
-    #[error("the text is too long or nested too deep")]
-    TooLong,
-    /// It reads well and makes no sense.
-    #[error(transparent)]
-    Spec(#[from] SpecError),
-}
+use super::text::{is_name, short};
 
 /// A type with, after the word `where`, what its names stand for.
 impl core::str::FromStr for Spec {
@@ -40,40 +19,34 @@ impl core::str::FromStr for Spec {
 }
 
 impl Spec {
-    /// Reads a type whose names are defined in its own text or in `known`. (P-15)
+    /// Reads a type whose names are defined in its own text or in `known`, within the usual limits. (P-15)
     ///
     /// # Errors
     ///
     /// If it is no type, or defines a name twice or without using it; undefined names are found when it is
     /// made ready for use.
     pub fn parse_with(text: &str, known: &[Self]) -> Result<Self, ParseError> {
-        if text.len() > MAX_TEXT {
+        Self::parse_within(text, known, &Limits::default())
+    }
+
+    /// The same within other limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse_with`](Self::parse_with).
+    pub fn parse_within(text: &str, known: &[Self], limits: &Limits) -> Result<Self, ParseError> {
+        if text.len() > limits.text {
             return Err(ParseError::TooLong);
         }
-        let mut parser = Parser { text, rest: text };
-        let mut spec = parser.spec(0)?;
-        let mut definitions = BTreeMap::new();
-        if parser.word("where") {
-            loop {
-                let (name, definition) = parser.definition()?;
-                if definitions.insert(name.clone(), definition).is_some() {
-                    return Err(SpecError::Redefined(name).into());
-                }
-                if !parser.take(";") {
-                    break;
-                }
-            }
-        }
-        parser.skip_space();
-        if !parser.rest.is_empty() {
-            return Err(parser.expected("the end"));
-        }
+        let mut scanner = Scanner::new(text);
+        let mut spec = scanner.spec(0)?;
+        let mut definitions = scanner.definitions()?;
         let mut known: BTreeMap<_, _> =
             known.iter().rev().filter_map(|spec| Some((spec.definition()?.0, spec))).collect();
         // Each name becomes what it stands for where it stands first; elsewhere it stays a name.
         define(&mut spec, &mut definitions, &mut known, 0)?;
         match definitions.pop_first() {
-            Some((name, _)) => Err(SpecError::Unused(name).into()),
+            Some((name, _)) => Err(SpecError::Unused(short(&name)).into()),
             None => Ok(spec),
         }
     }
@@ -87,7 +60,7 @@ fn define(
     known: &mut BTreeMap<&str, &Spec>,
     level: usize,
 ) -> Result<(), ParseError> {
-    if level > MAX_LEVELS {
+    if level > LEVELS {
         return Err(ParseError::TooLong);
     }
     let level = level.saturating_add(1);
@@ -101,62 +74,11 @@ fn define(
     spec.parts_mut().into_iter().try_for_each(|part| define(part, definitions, known, level))
 }
 
-struct Parser<'a> {
-    text: &'a str,
-    rest: &'a str,
-}
-
-impl<'a> Parser<'a> {
-    fn expected(&self, expected: &'static str) -> ParseError {
-        ParseError::Expected { expected, at: self.text.len().saturating_sub(self.rest.len()) }
-    }
-
-    fn skip_space(&mut self) {
-        self.rest = self.rest.trim_start();
-    }
-
-    /// Passes `mark` if it is next.
-    fn take(&mut self, mark: &str) -> bool {
-        self.skip_space();
-        match self.rest.strip_prefix(mark) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn need(&mut self, mark: &'static str) -> Result<(), ParseError> {
-        if self.take(mark) { Ok(()) } else { Err(self.expected(mark)) }
-    }
-
-    /// A name, with dots in it.
-    fn name(&mut self) -> Option<&'a str> {
-        self.skip_space();
-        let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_' || char == '.';
-        let end = self.rest.find(|char| !is_part(char)).unwrap_or(self.rest.len());
-        let (name, rest) = self.rest.split_at_checked(end)?;
-        if !name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') {
-            return None;
-        }
-        self.rest = rest;
-        Some(name)
-    }
-
-    fn word(&mut self, word: &str) -> bool {
-        let before = self.rest;
-        if self.name() == Some(word) {
-            return true;
-        }
-        self.rest = before;
-        false
-    }
-
+impl Scanner<'_> {
     /// A union of types, or one.
     fn spec(&mut self, level: usize) -> Result<Spec, ParseError> {
         let level = level.saturating_add(1);
-        if level > MAX_LEVELS {
+        if level > LEVELS {
             return Err(ParseError::TooLong);
         }
         let mut alternatives = self.alternative(level)?;
@@ -249,11 +171,11 @@ impl<'a> Parser<'a> {
             return Ok(Spec::INT);
         }
         if let Some(value) = self.integer() {
-            min = value;
+            min = value.max(min);
         }
         self.need("..")?;
         if self.take("=") {
-            max = self.integer().ok_or_else(|| self.expected("an integer"))?;
+            max = max.min(self.integer().ok_or_else(|| self.expected("an integer"))?);
         }
         self.need("]")?;
         Ok(Spec::Int { min, max })
@@ -265,17 +187,6 @@ impl<'a> Parser<'a> {
         let code = code.ok_or_else(|| self.expected("a code from -128 to 127"))?;
         self.need("]")?;
         Ok(Spec::Ext(code))
-    }
-
-    fn integer(&mut self) -> Option<i128> {
-        self.skip_space();
-        let digits = self.rest.strip_prefix('-').unwrap_or(self.rest);
-        let sign = self.rest.len().saturating_sub(digits.len());
-        let len = digits.find(|char: char| !char.is_ascii_digit()).unwrap_or(digits.len());
-        let (number, rest) = self.rest.split_at_checked(sign.saturating_add(len))?;
-        let number = number.parse().ok()?;
-        self.rest = rest;
-        Some(number)
     }
 
     fn literals(&mut self) -> Result<Vec<Spec>, ParseError> {
@@ -311,21 +222,18 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn quoted(&mut self) -> Result<String, ParseError> {
-        let mut text = String::new();
-        let mut chars = self.rest.char_indices();
-        let quote = chars.next().map(|(_, quote)| quote);
-        while let Some((at, char)) = chars.next() {
-            match char {
-                _ if Some(char) == quote => {
-                    self.rest = self.rest.get(at.saturating_add(1)..).unwrap_or_default();
-                    return Ok(text);
-                }
-                '\\' => text.push(escaped(&mut chars).ok_or_else(|| self.expected("a known escape"))?),
-                char => text.push(char),
+    /// What the names stand for, and the end of the text.
+    fn definitions(&mut self) -> Result<BTreeMap<String, Spec>, ParseError> {
+        let mut definitions = BTreeMap::new();
+        let mut more = self.word("where");
+        while more {
+            let (name, definition) = self.definition()?;
+            if definitions.insert(name.clone(), definition).is_some() {
+                return Err(SpecError::Redefined(short(&name)).into());
             }
+            more = self.take(";");
         }
-        Err(self.expected("the end of a text"))
+        self.end().map(|()| definitions)
     }
 
     fn definition(&mut self) -> Result<(String, Spec), ParseError> {
@@ -378,34 +286,23 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn one_of(mut alternatives: Vec<Spec>) -> Spec {
-    match alternatives.pop() {
-        Some(only) if alternatives.is_empty() => only,
-        Some(last) => {
-            alternatives.push(last);
-            Spec::Union(alternatives)
+/// The union of alternatives, of which unions are taken apart, or the only one.
+fn one_of(alternatives: Vec<Spec>) -> Spec {
+    let mut flat = Vec::new();
+    for alternative in alternatives {
+        if let Spec::Union(inner) = alternative {
+            flat.extend(inner);
+        } else {
+            flat.push(alternative);
         }
-        None => Spec::Union(alternatives),
     }
-}
-
-/// The character that an escape stands for, its backslash passed.
-fn escaped(chars: &mut core::str::CharIndices<'_>) -> Option<char> {
-    Some(match chars.next()?.1 {
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        '0' => '\0',
-        'u' => {
-            let open = chars.next()?.1;
-            let digits: String =
-                chars.map(|(_, char)| char).take_while(|char| *char != '}').take(8).collect();
-            let code = u32::from_str_radix(&digits, 16).ok()?;
-            return char::from_u32(code).filter(|_| open == '{');
+    match flat.pop() {
+        Some(only) if flat.is_empty() => only,
+        last => {
+            flat.extend(last);
+            Spec::Union(flat)
         }
-        char @ ('\\' | '\'' | '"') => char,
-        _ => return None,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -442,6 +339,10 @@ mod tests {
         for (spelled, plain) in [
             ("Optional[ int ]", "int|None"),
             ("Union[int, None]", "int|None"),
+            ("Union[int|None, Union[str, bytes]]", "int|None|str|bytes"),
+            ("tuple[int|None, str, ...]", "list[int|None|str]"),
+            ("int[-99999999999999999999..=99999999999999999999]", "int"),
+            ("Literal['\\u{0041}\\u{00000041}']", "Literal['AA']"),
             ("tuple[str, ...]", "list[str]"),
             ("typing.Any", "Any"),
             ("NoneType | Literal[\"a\"]", "None|Literal['a']"),
@@ -490,8 +391,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Spec>(), Err(ParseError::Expected { expected, at }), "{text}");
         }
-        let deep = "list[".repeat(MAX_LEVELS) + "int" + &"]".repeat(MAX_LEVELS);
+        let deep = "list[".repeat(LEVELS) + "int" + &"]".repeat(LEVELS);
         assert_eq!(deep.parse::<Spec>(), Err(ParseError::TooLong));
-        assert_eq!("x".repeat(MAX_TEXT + 1).parse::<Spec>(), Err(ParseError::TooLong));
+        assert_eq!("x".repeat(Limits::default().text + 1).parse::<Spec>(), Err(ParseError::TooLong));
     }
 }

@@ -1,10 +1,12 @@
 //! Rust types as specs.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, format, string::String, sync::Arc, vec::Vec};
+use core::any::TypeId;
 
-use super::shape::{Presence, Spec};
-use crate::{EndpointPath, Timestamp};
+use super::shape::{Presence, Spec, Struct};
+use super::text::is_identifier;
+use crate::{EndpointPath, Payload, Timestamp};
 
 /// A Rust type whose values are payloads of a known type.
 ///
@@ -24,20 +26,45 @@ pub trait PldType {
     }
 }
 
-/// Names of the types that are being described: a type inside itself stands there by its name.
+/// Names of the types that one spec describes: a type stands there in full where it comes first, elsewhere
+/// by its name.
 #[derive(Debug, Default)]
-pub struct Names(Vec<&'static str>);
+pub struct Names(BTreeMap<TypeId, String>);
 
 impl Names {
-    /// The type with this name, by `describe` unless it is being described already.
-    pub fn define(&mut self, name: &'static str, describe: impl FnOnce(&mut Self) -> Spec) -> Spec {
-        if self.0.contains(&name) {
-            return Spec::Ref(name.into());
+    /// The type `T`, by `describe` where it comes first. Its name is `name`; if another type has that already,
+    /// with as much of its module path before it as tells the two apart.
+    pub fn define<T: ?Sized + 'static>(
+        &mut self,
+        name: &str,
+        describe: impl FnOnce(&mut Self) -> Spec,
+    ) -> Spec {
+        if let Some(name) = self.0.get(&TypeId::of::<T>()) {
+            return Spec::Ref(name.clone());
         }
-        self.0.push(name);
+        let name = self.unused(name, core::any::type_name::<T>());
+        self.0.insert(TypeId::of::<T>(), name.clone());
         let spec = describe(self);
-        self.0.pop();
-        spec
+        if let Spec::Struct(definition) = spec {
+            return Spec::Struct(Struct { name, ..definition });
+        }
+        Spec::named(name, spec)
+    }
+
+    fn unused(&self, name: &str, path: &str) -> String {
+        let is_used = |name: &String| self.0.values().any(|used| used == name);
+        let (path, _) = path.split_once('<').unwrap_or((path, ""));
+        let modules = path.rsplit("::").skip(1).filter(|module| is_identifier(module));
+        let mut unused = String::from(name);
+        for module in modules {
+            if !is_used(&unused) {
+                return unused;
+            }
+            unused = format!("{module}.{unused}");
+        }
+        // Two blocks of a function may each have a type with one path.
+        let paths = core::iter::once(unused).chain((2_u64..).map(|nth| format!("{name}_{nth}")));
+        paths.into_iter().find(|name| !is_used(name)).unwrap_or_default()
     }
 }
 
@@ -59,6 +86,7 @@ plain! {
     str => Spec::Str;
     String => Spec::Str;
     EndpointPath => Spec::Path;
+    Payload => Spec::Any;
     Timestamp => Spec::Timestamp;
 }
 
@@ -159,7 +187,7 @@ macro_rules! pld_struct {
 
         impl $crate::spec::PldType for $name {
             fn describe(names: &mut $crate::spec::Names) -> $crate::spec::Spec {
-                names.define(stringify!($name), |names| {
+                names.define::<Self>(stringify!($name), |names| {
                     let spec = $crate::spec::Struct::new(stringify!($name));
                     $(let spec = spec.with(
                         stringify!($field),
@@ -171,4 +199,80 @@ macro_rules! pld_struct {
             }
         }
     };
+}
+
+#[cfg(test)]
+#[allow(dead_code, reason = "of these types only the description is looked at")]
+mod tests {
+    use super::*;
+    use crate::spec::PldSpec;
+
+    mod other {
+        use alloc::vec::Vec;
+
+        pld_struct! {
+            pub(super) struct Order {
+                id: u8,
+                parts: Vec<Order>,
+            }
+        }
+    }
+
+    pld_struct! {
+        struct Order {
+            inner: other::Order,
+            next: Option<Box<Order>>,
+        }
+    }
+
+    fn written<T: PldType + ?Sized>() -> String {
+        format!("{:#}", PldSpec::of::<T>().unwrap())
+    }
+
+    #[test]
+    fn types_with_one_name_are_told_apart() {
+        let expected = "Order where Order = struct(inner: other.Order, next?: Order|None); \
+                        other.Order = struct(id: int[0..=255], parts: list[other.Order])";
+        assert_eq!(written::<Order>(), expected);
+        assert_eq!(
+            written::<(other::Order, Order)>().split(" where ").next(),
+            Some("tuple[Order, tests.Order]")
+        );
+    }
+
+    /// Type names do not tell such types apart; their ids do.
+    #[test]
+    fn types_with_one_path_are_told_apart() {
+        let first = {
+            pld_struct! { struct Local { a: bool } }
+            Local::describe
+        };
+        pld_struct! { struct Local { b: () } }
+        let mut names = Names::default();
+        let both = Spec::Tuple(alloc::vec![first(&mut names), Local::describe(&mut names)]);
+        let spec = PldSpec::new(both).unwrap();
+        let local = format!("{spec}").replace("tuple[Local, ", "").replace(']', "");
+        assert_ne!(local, "Local");
+        assert_eq!(
+            format!("{spec:#}"),
+            format!("tuple[Local, {local}] where Local = struct(a: bool); {local} = struct(b: None)")
+        );
+    }
+
+    macro_rules! tower {
+        ($($upper:ident $lower:ident,)*) => {$(
+            pld_struct! { struct $upper { a: $lower, b: $lower } }
+        )*};
+    }
+
+    tower! {
+        T0 T1, T1 T2, T2 T3, T3 T4, T4 T5, T5 T6, T6 T7, T7 T8, T8 T9, T9 T10, T10 T11, T11 T12, T12 T13, T13 T14,
+        T14 T15, T15 T16, T16 T17, T17 T18, T18 T19, T19 Order,
+    }
+
+    /// In full at each place there would be a million.
+    #[test]
+    fn a_type_is_described_once() {
+        assert_eq!(written::<T0>().matches("struct(").count(), 22);
+    }
 }

@@ -2,13 +2,15 @@
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
-use alloc::{format, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 use core::fmt::{self, Write as _};
 
-use super::check::{MAX_PATH, push_name};
-use super::node::{Fields, Id, Node, Nodes, Scalar, Union};
-use super::shape::{Literal, Spec};
-use super::text::label;
+use super::limits::{COMPARISONS, PAIRS, PATH};
+use super::node::{Fields, Id, Node, Nodes, Union};
+use super::place::push_name;
+use super::scalar::{Scalar, covers};
+use super::shape::Literal;
+use super::text::{label, shortened};
 
 /// A place where a value of one spec might not conform to another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,13 +29,6 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Pairs of parts that are compared: a spec against one much like it has one for each of its parts, at
-/// most 4096.
-const MAX_PAIRS: usize = 1 << 16;
-
-/// Fields and alternatives that are held against each other: those of the largest union against itself.
-const MAX_WORK: usize = 1 << 24;
-
 /// Where a value of `a` might not conform to `b`, at most `most` places.
 ///
 /// Containers of a union can be told apart, so each alternative has at most one counterpart: the answer is
@@ -47,14 +42,14 @@ pub(super) fn differences(a: &Nodes, b: &Nodes, most: usize) -> Vec<Difference> 
         seen: BTreeSet::new(),
         found: vec![],
         most,
-        work: Some(MAX_WORK),
+        work: Some(COMPARISONS),
     };
     compare.go(0, Segment::Whole, 0, 0);
     while let Some(at) = compare.due.pop() {
         if compare.found.len() >= most {
             break;
         }
-        if compare.steps.len() > MAX_PAIRS || compare.work.is_none() {
+        if compare.steps.len() > PAIRS || compare.work.is_none() {
             compare.note(0, None, "a type too large to be compared", b.label(0).into());
             break;
         }
@@ -73,7 +68,7 @@ struct Compare<'a> {
     seen: BTreeSet<(Id, Id)>,
     found: Vec<Difference>,
     most: usize,
-    /// What is left of [`MAX_WORK`], while there is enough.
+    /// What is left of [`COMPARISONS`], while there is enough.
     work: Option<usize>,
 }
 
@@ -147,7 +142,7 @@ impl<'a> Alternatives<'a> {
 impl<'a> Compare<'a> {
     /// Puts the parts that a segment leads to on the list, once.
     fn go(&mut self, from: usize, segment: Segment<'a>, ours: Id, theirs: Id) {
-        if self.steps.len() <= MAX_PAIRS && self.seen.insert((ours, theirs)) {
+        if self.steps.len() <= PAIRS && self.seen.insert((ours, theirs)) {
             self.due.push(self.steps.len());
             self.steps.push(Step { from, segment, ours, theirs });
         }
@@ -264,6 +259,11 @@ impl<'a> Compare<'a> {
                 }
                 continue;
             };
+            // A tag is found where no other field is looked for. (P-10)
+            let is_tag = |fields: &Fields, at: usize| fields.tag.is_some() && at == 0;
+            if is_tag(others, place) && !is_tag(fields, mine) {
+                self.note(at, Some(&other.name), "a field that is no tag", due.into());
+            }
             if is_required && !fields.is_required(mine) {
                 self.note(at, Some(&other.name), "a field that may be absent", due.into());
             }
@@ -273,11 +273,21 @@ impl<'a> Compare<'a> {
             return;
         }
         if !fields.closed {
-            self.note(at, None, "a struct with any other fields", format!("a closed {}", others.name));
+            self.note(
+                at,
+                None,
+                "a struct with any other fields",
+                shortened(format_args!("a closed {}", others.name)),
+            );
         }
         for field in &fields.fields {
             if !others.fields.iter().any(|other| other.name == field.name) {
-                self.note(at, Some(&field.name), "a field", format!("a field of {}", others.name));
+                self.note(
+                    at,
+                    Some(&field.name),
+                    "a field",
+                    shortened(format_args!("a field of {}", others.name)),
+                );
             }
         }
     }
@@ -300,7 +310,7 @@ impl<'a> Compare<'a> {
         let mut path = String::new();
         for segment in back.into_iter().rev().chain(last) {
             segment.write(&mut path);
-            if path.len() > MAX_PATH {
+            if path.len() > PATH {
                 path.push('…');
                 break;
             }
@@ -309,69 +319,11 @@ impl<'a> Compare<'a> {
     }
 }
 
-/// Whether every value of `scalar` belongs to one of `others`.
-fn covers(others: &[&Scalar], scalar: &Scalar) -> bool {
-    let has = |wanted: &Scalar| others.contains(&wanted);
-    match scalar {
-        Scalar::Literal(literal) => others.iter().any(|other| literal.conforms(other)),
-        Scalar::Int(min, max) => has(&Scalar::Float) || covers_range(others, *min, *max),
-        Scalar::Bool => {
-            let both = [true, false].map(|value| Scalar::Literal(Literal::Bool(value)));
-            has(scalar) || both.iter().all(has)
-        }
-        Scalar::Nil => has(scalar) || has(&Scalar::Literal(Literal::Nil)),
-        Scalar::Path => has(scalar) || has(&Scalar::Str),
-        Scalar::Timestamp => has(scalar) || has(&Scalar::Ext(-1)),
-        Scalar::Float | Scalar::Str | Scalar::Bytes | Scalar::Ext(_) => has(scalar),
-    }
-}
-
-/// Whether ranges and single integers together leave no gap from `min` to `max`.
-fn covers_range(others: &[&Scalar], min: i128, max: i128) -> bool {
-    let mut ranges: Vec<(i128, i128)> = others
-        .iter()
-        .filter_map(|other| {
-            if let Scalar::Int(min, max) = other {
-                return Some((*min, *max));
-            }
-            let Scalar::Literal(Literal::Int(value)) = other else { return None };
-            Some((*value, *value))
-        })
-        .collect();
-    ranges.sort_unstable();
-    // What cannot be written needs no counterpart.
-    let (mut next, max) = (min.max(i64::MIN.into()), max.min(u64::MAX.into()));
-    for (low, high) in ranges {
-        if low > next {
-            break;
-        }
-        next = next.max(high.saturating_add(1));
-    }
-    next > max
-}
-
-impl Scalar {
-    fn spec(&self) -> Spec {
-        match self {
-            Self::Nil => Spec::Nil,
-            Self::Bool => Spec::Bool,
-            Self::Int(min, max) => Spec::Int { min: *min, max: *max },
-            Self::Float => Spec::Float,
-            Self::Str => Spec::Str,
-            Self::Path => Spec::Path,
-            Self::Bytes => Spec::Bytes,
-            Self::Timestamp => Spec::Timestamp,
-            Self::Ext(code) => Spec::Ext(*code),
-            Self::Literal(literal) => Spec::Literal(literal.clone()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{PldSpec, Struct};
-    use alloc::string::ToString;
+    use crate::spec::{PldSpec, Spec, Struct};
+    use alloc::{format, string::ToString};
 
     fn spec(text: &str) -> PldSpec {
         text.parse().unwrap()
@@ -429,6 +381,11 @@ mod tests {
                 "m: a field is not always a field of A",
             ),
             (
+                "A where A = struct(type: Literal['A'])",
+                "A where A = struct(type='A')",
+                "type: a field that is no tag is not always Literal['A']",
+            ),
+            (
                 "A where A = struct(type='C')",
                 "A|B where A = struct(type='A'); B = struct(type='B')",
                 ".: A is not always A|B",
@@ -454,7 +411,7 @@ mod tests {
     fn a_path_is_cut() {
         let differences = ring(101, Spec::INT).differences(&ring(103, Spec::Str));
         assert_eq!(differences.len(), 64);
-        assert!(differences.iter().all(|found| found.path.len() < MAX_PATH + 80), "{differences:?}");
+        assert!(differences.iter().all(|found| found.path.len() < PATH + 80), "{differences:?}");
         assert!(differences.iter().any(|found| found.path.ends_with('…')));
     }
 

@@ -88,6 +88,37 @@ fn texts_of_a_peer_are_escaped_and_shortened() {
     assert_eq!(found, ".: expected int, found '".to_owned() + &"\\n".repeat(40) + "…' (str), at byte 0");
 }
 
+/// Whatever a type and its fields are called, what is said of them has its limits.
+#[test]
+fn long_names_are_cut() {
+    const MOST: usize = super::limits::LABEL + '…'.len_utf8();
+    let long = "x".repeat(10_000);
+    let is_short = |text: &str| text.len() <= MOST && text.ends_with('…');
+    let closed: PldSpec = alloc::format!("{long} where {long} = struct({long}: int)!").parse().unwrap();
+    let found = closed.mismatches(b"\x81\xa1a\x01", 9);
+    let [other, missing] = &found[..] else { panic!("{found:?}") };
+    assert!(is_short(&other.expected), "{}", other.expected.len());
+    assert!(missing.path.len() < 64, "{}", missing.path.len());
+    assert!(is_short(&closed.check_bytes(b"\xc0").unwrap_err().expected));
+    let other: PldSpec = "A where A = struct(b: int)".parse().unwrap();
+    for found in other.differences(&closed).iter().chain(&closed.differences(&other)) {
+        assert!([&found.path, &found.ours, &found.theirs].iter().all(|text| text.len() <= MOST), "{found}");
+    }
+    for text in [
+        alloc::format!("A|{long}"),
+        alloc::format!("{long} where {long} = {long}"),
+        alloc::format!("int where {long} = int"),
+        alloc::format!("{long} where {long} = struct({long}: int, {long}: int)"),
+        alloc::format!("A where A = struct({long}: int = None)"),
+        alloc::format!("A|{long} where A = struct(t=1); {long} = struct(t=1)"),
+    ] {
+        assert!(text.parse::<PldSpec>().unwrap_err().to_string().len() < 3 * MOST);
+    }
+    let wide = "é".repeat(30_000);
+    let literal: PldSpec = alloc::format!("Literal['{wide}']").parse().unwrap();
+    assert!(is_short(&literal.label()) && literal.label().starts_with("Literal['éé"));
+}
+
 #[test]
 fn the_first_mismatch_ends_the_check() {
     let spec: PldSpec = "list[int]".parse().unwrap();
@@ -113,4 +144,20 @@ fn a_tag_is_not_looked_for_without_end() {
     };
     assert_eq!(spec.check_bytes(&nested(8)), Ok(()));
     assert_eq!(spec.check_bytes(&nested(200)).unwrap_err().found, "it too late");
+}
+
+/// Its tag is as late alone as it is in a union: what fits in what would be wrong otherwise.
+#[test]
+fn a_late_tag_is_late_everywhere() {
+    let alone: PldSpec = "A|None where A = struct(t='A', a: A|None)".parse().unwrap();
+    let union: PldSpec = "A|B|None where A = struct(t='A', a: A|B|None); B = struct(t='B')".parse().unwrap();
+    assert!(alone.is_subset_of(&union));
+    let mut late = 0;
+    for levels in 0..40 {
+        let bytes =
+            (0..levels).fold(b"\xc0".to_vec(), |inner, _| [b"\x82\xa1a", &inner[..], b"\xa1t\xa1A"].concat());
+        assert_eq!(alone.check_bytes(&bytes).is_ok(), union.check_bytes(&bytes).is_ok(), "{levels} levels");
+        late += usize::from(alone.check_bytes(&bytes).is_err());
+    }
+    assert!((1..40).contains(&late), "{late}");
 }

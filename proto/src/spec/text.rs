@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::{format, vec::Vec};
 use core::fmt::{self, Write as _};
 
+use super::limits::LABEL;
 use super::shape::{Field, Literal, Presence, Spec, Struct};
 
 /// Names of types that mean something by themselves.
@@ -45,19 +46,28 @@ pub(super) fn is_name(text: &str) -> bool {
 
 /// How `spec` is written, shortened: for reports.
 pub(super) fn label(spec: &Spec) -> String {
-    const MOST: usize = 200;
+    shortened(format_args!("{spec}"))
+}
+
+/// A name, shortened.
+pub(super) fn short(name: &str) -> String {
+    shortened(format_args!("{name}"))
+}
+
+/// What is written, up to [`LABEL`] and a mark that something is missing.
+pub(super) fn shortened(text: fmt::Arguments<'_>) -> String {
     struct Short(String);
     impl fmt::Write for Short {
         fn write_str(&mut self, text: &str) -> fmt::Result {
-            if self.0.len() > MOST {
-                return Err(fmt::Error);
-            }
-            self.0.push_str(text);
-            Ok(())
+            let room = LABEL.saturating_sub(self.0.len());
+            let end = (0..=room.min(text.len())).rfind(|end| text.is_char_boundary(*end));
+            let (taken, rest) = text.split_at_checked(end.unwrap_or_default()).ok_or(fmt::Error)?;
+            self.0.push_str(taken);
+            if rest.is_empty() { Ok(()) } else { Err(fmt::Error) }
         }
     }
     let mut short = Short(String::new());
-    if write!(short, "{spec}").is_err() {
+    if short.write_fmt(text).is_err() {
         short.0.push('…');
     }
     short.0

@@ -7,12 +7,14 @@ mod checks;
 mod frames;
 mod ops;
 mod program;
+mod specs;
 mod verbs;
 mod watch;
 mod world;
 
 pub use frames::{frames, own_cids, seed};
 pub use ops::ops;
+pub use specs::specs;
 pub(crate) use watch::{check_error, is_notice};
 
 use std::hash::{BuildHasher, Hasher};

@@ -42,19 +42,7 @@ impl Case {
     }
 }
 
-const NOTHING: May = May {
-    send: 0,
-    take: 0,
-    stream: false,
-    stop: false,
-    cancel: false,
-    fail_in_body: false,
-    finish: false,
-    fail: false,
-    unwind: false,
-    release: false,
-    forged: 0,
-};
+const NOTHING: May = May::NOTHING;
 
 /// A task that ends by itself, or when it is told to.
 const TASK: May = May { finish: true, fail: true, unwind: true, ..NOTHING };

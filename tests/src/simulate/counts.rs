@@ -3,44 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use scipp_proto::phase::Phase;
 use scipp_proto::tables;
 
 use super::Fault;
 use crate::model::{never, never_together};
 use crate::precedence::{Happening, pairs};
 use crate::tally::Tally;
-
-/// Where a dialog is when a fault comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Stage {
-    /// Its `Start` went out.
-    Requested,
-    /// It was accepted.
-    Accepted,
-    /// Its stream is open.
-    Started,
-    /// Its stream is over.
-    Stopped,
-    /// It was asked, or told, to end.
-    Ending,
-}
-
-impl Stage {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Requested, Self::Accepted, Self::Started, Self::Stopped, Self::Ending];
-
-    pub(super) const fn of(phase: Phase, is_ending: bool) -> Option<Self> {
-        match phase {
-            Phase::Ended(_) => None,
-            _ if is_ending => Some(Self::Ending),
-            Phase::Requested => Some(Self::Requested),
-            Phase::Accepted => Some(Self::Accepted),
-            Phase::Started { .. } if phase.is_stopped() => Some(Self::Stopped),
-            Phase::Started { .. } => Some(Self::Started),
-        }
-    }
-}
+use crate::world::{Remedy, Stage};
 
 /// Counts.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +20,7 @@ pub struct Counts {
     pub dialogs: u64,
     /// Steps of all kinds.
     pub steps: u64,
-    /// Frames, by line of the phase table.
+    /// Frames, by line of the phase table, and values that were not simply taken.
     pub tally: Tally,
     /// Dialogs, by pairs of what happened to them.
     pub pairs: BTreeMap<(Happening, Happening), u64>,
@@ -85,7 +54,11 @@ impl Counts {
         let faults = Fault::ALL.iter().flat_map(|&fault| Stage::ALL.map(|stage| (fault, stage)));
         let faults = faults.filter(|hit| !self.faults.contains_key(hit));
         let faults = faults.map(|(fault, stage)| format!("{fault:?} at {stage:?}"));
-        rows.chain(pairs).chain(faults).collect()
+        let remedies = Remedy::ALL.iter().flat_map(|&remedy| Stage::ALL.map(|stage| (remedy, stage)));
+        let remedies = remedies
+            .filter(|hit| hit.0.is_of(hit.1) && !self.tally.remedies.contains_key(hit))
+            .map(|(remedy, stage)| format!("{remedy:?} at {stage:?}"));
+        rows.chain(pairs).chain(faults).chain(remedies).collect()
     }
 }
 
@@ -105,6 +78,13 @@ impl fmt::Display for Counts {
             for stage in Stage::ALL {
                 let count = self.faults.get(&(fault, stage)).copied().unwrap_or(0);
                 writeln!(f, "{count:>12}  {fault:?}, {stage:?}")?;
+            }
+        }
+        writeln!(f, "\nvalues that found a full inbox or are of the wrong type, by what was done and phase")?;
+        for remedy in Remedy::ALL {
+            for stage in Stage::ALL.into_iter().filter(|&stage| remedy.is_of(stage)) {
+                let count = self.tally.remedies.get(&(remedy, stage)).copied().unwrap_or(0);
+                writeln!(f, "{count:>12}  {remedy:?}, {stage:?}")?;
             }
         }
         writeln!(f, "\n{} dialogs, {} seeds, {} steps", self.dialogs, self.seeds, self.steps)

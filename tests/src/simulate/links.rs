@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use scipp_proto::Instant;
 use scipp_proto::phase::Role;
+use scipp_proto::{Instant, OverrunPolicy};
 
-use super::counts::{Counts, Stage};
+use super::counts::Counts;
 use crate::chance::Chance;
-use crate::world::{Broken, Hung, World};
+use crate::world::{Broken, Hung, Line, Stage, World};
 
 /// What goes wrong with a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,11 +28,15 @@ pub enum Fault {
     ClockStep,
     /// A frame arrives that nobody sent.
     Forgery,
+    /// One end, or each, ends the connection in order.
+    Close,
+    /// An application changes the window of a dialog, and what happens beyond it.
+    Window,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Delay,
         Self::Chunks,
         Self::SlowReader,
@@ -41,8 +45,20 @@ impl Fault {
         Self::Reset,
         Self::ClockStep,
         Self::Forgery,
+        Self::Close,
+        Self::Window,
     ];
 }
+
+/// What happens to an item beyond the window. The usual one more often.
+pub(super) const POLICIES: [OverrunPolicy; 6] = [
+    OverrunPolicy::Reject,
+    OverrunPolicy::Reject,
+    OverrunPolicy::Buffer(5),
+    OverrunPolicy::DropOldest,
+    OverrunPolicy::DropNewest,
+    OverrunPolicy::Pause,
+];
 
 /// One direction: towards one end of a link.
 #[derive(Debug, Clone, Copy)]
@@ -78,13 +94,16 @@ pub(super) fn strike(
         return Ok(());
     }
     let mut hit = open_dialogs(world, link);
-    if fault == Fault::Forgery {
+    if let Fault::Forgery | Fault::Window = fault {
         // For one of them; what an actor cancel is told makes no difference.
         hit.retain(|&(at, ..)| !world.dialogs[at].plan.is_actor_cancel);
         hit = hit.get(chance.below(hit.len().max(1))).copied().into_iter().collect();
     }
     for &(_, _, stage) in &hit {
         *counts.faults.entry((fault, stage)).or_default() += 1;
+    }
+    if let Some(log) = &mut world.log {
+        log.push(Line::Struck(link, side, format!("{fault:?}")));
     }
     let direction = &mut directions[link][side];
     match fault {
@@ -108,6 +127,18 @@ pub(super) fn strike(
                 world.forge(at, role);
             }
         }
+        Fault::Close => {
+            let within = while_(chance);
+            world.close(link, side, within)?;
+            if chance.once_in(2) && !world.end(link, 1 - side).is_closed {
+                return world.close(link, 1 - side, while_(chance));
+            }
+        }
+        Fault::Window => {
+            for (at, role, _) in hit {
+                world.set_inbox(at, role, (chance.below(4), chance.of(&POLICIES)))?;
+            }
+        }
     }
     Ok(())
 }
@@ -119,13 +150,7 @@ fn open_dialogs(world: &World, link: usize) -> Vec<(usize, Role, Stage)> {
         for role in [Role::Parent, Role::Child] {
             let conn = &world.end(link, dialog.side(role)).conn;
             let Some(view) = dialog.seat(role).id.and_then(|id| conn.dialog(id)) else { continue };
-            let is_ending = match role {
-                Role::Parent => dialog.verdicts.has_asked(),
-                Role::Child => dialog.verdicts.is_told(),
-            };
-            if let Some(stage) = Stage::of(view.phase(), is_ending) {
-                open.push((at, role, stage));
-            }
+            open.extend(Stage::of(dialog, role, &view).map(|stage| (at, role, stage)));
         }
     }
     open

@@ -9,6 +9,6 @@ mod links;
 mod plans;
 mod run;
 
-pub use counts::{Counts, Stage};
+pub use counts::Counts;
 pub use links::Fault;
 pub use run::{Failure, run};

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use scipp_proto::{Config, Kind, OverrunPolicy};
+use scipp_proto::{Config, Kind};
 
+use super::links::POLICIES;
 use crate::chance::Chance;
 use crate::precedence::Actor;
-use crate::world::{May, Plan, World};
+use crate::world::{May, Plan, Policy, World};
 
 /// Two to five actors, connected, with some links more than that takes.
 pub(super) fn network(chance: &mut Chance) -> World {
@@ -32,12 +33,7 @@ fn config(chance: &mut Chance) -> Config {
     config.receive_buffer = chance.of(&[300, 1024, 8192]);
     config.inbox_items = chance.below(4);
     config.outbox_bytes = chance.of(&[400, 1 << 20, 1 << 20]);
-    config.overrun = chance.of(&[
-        OverrunPolicy::Reject,
-        OverrunPolicy::Reject,
-        OverrunPolicy::Buffer(5),
-        OverrunPolicy::Pause,
-    ]);
+    config.overrun = chance.of(&POLICIES);
     config.final_frame_timeout = chance.of(&[None, Some(Duration::from_secs(2))]);
     config
 }
@@ -54,8 +50,8 @@ pub(super) fn plan_batch(world: &mut World, chance: &mut Chance) {
     while world.dialogs.len() < 8 {
         let (link, opener) = (chance.of(&links), chance.below(2));
         if chance.once_in(12) {
-            let child = May { unwind: true, release: true, ..May::default() };
-            let parent = May { release: true, ..May::default() };
+            let child = May { unwind: true, release: true, ..May::NOTHING };
+            let parent = May { release: true, ..May::NOTHING };
             world.plan(Plan {
                 is_actor_cancel: true,
                 kind: Kind::Function,
@@ -98,6 +94,10 @@ fn plan(link: usize, opener: usize, chance: &mut Chance) -> Plan {
             unwind: !is_parent,
             release: true,
             forged: 0,
+            errs_first: !is_parent && chance.once_in(12),
+            errs_items: chance.once_in(4),
+            errs_result: !is_parent && chance.once_in(12),
+            terms: chance.once_in(2).then(|| chance.of(&Policy::ALL)),
         }
     };
     let (parent, child) = (side(true), side(false));

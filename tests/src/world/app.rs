@@ -7,9 +7,10 @@ use scipp_proto::{
     Call, Canceller, Failure, Kind, Kwargs, Misuse, Outcome, RuntimeEndpoint, SendError, Take, Target,
 };
 
+use super::values::number;
 use super::{Broken, Dialog, Once, Rule, Seat, World};
 use crate::precedence::{Ended, Happening, Verdicts, Why};
-use crate::script::{int, report};
+use crate::script::report;
 
 /// What an application does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,16 +34,6 @@ pub enum Verb {
     Release,
     /// An actor cancel: everything is told to end.
     Obey,
-}
-
-/// The result that the task of a dialog returns.
-fn result(at: usize) -> scipp_proto::Payload {
-    int(u8::try_from(at % 100).unwrap_or(0))
-}
-
-/// The item with this number.
-fn item(number: u32) -> scipp_proto::Payload {
-    int(u8::try_from(number % 128).unwrap_or(0))
 }
 
 /// What an application may do.
@@ -150,7 +141,7 @@ impl World {
         let dialog = &mut self.dialogs[at];
         let (link, side, kind) = (dialog.plan.link, dialog.side(role), dialog.plan.kind);
         let end = &mut self.links[link].ends[side];
-        let (now, conn) = (end.now, end.conn());
+        let (now, conn, may) = (end.now, end.conn(), dialog.seat(role).may);
         let id = || dialog.seat(role).id.ok_or(Misuse::UnknownDialog);
         let done = match verb {
             Verb::Open => return self.open(at),
@@ -161,8 +152,8 @@ impl World {
             Verb::Stop => id().and_then(|id| conn.stop(id)),
             Verb::Cancel | Verb::FailInBody => id().and_then(|id| conn.cancel(now, id)),
             Verb::Accept => id().and_then(|id| conn.accept(id, kind)),
-            Verb::Started => id().and_then(|id| conn.started(id, int(0))),
-            Verb::Finish => id().and_then(|id| conn.finish(id, result(at))),
+            Verb::Started => id().and_then(|id| conn.started(id, may.first())),
+            Verb::Finish => id().and_then(|id| conn.finish(id, may.result(at))),
             Verb::Fail => id().and_then(|id| conn.fail(id, report("ValueError"))),
             Verb::Unwind => id().and_then(|id| conn.unwound(id)),
             Verb::Relay => {
@@ -180,7 +171,7 @@ impl World {
         let (link, side) = (dialog.plan.link, dialog.side(role));
         let seat = dialog.seat_mut(role);
         let id = seat.id.ok_or_else(|| refused(Verb::Send, "no handle"))?;
-        match self.links[link].ends[side].conn().send(id, item(seat.sent)) {
+        match self.links[link].ends[side].conn().send(id, seat.may.item(seat.sent)) {
             Ok(()) => (seat.may.send, seat.sent) = (seat.may.send - 1, seat.sent + 1),
             Err(SendError::Full) => {}
             Err(error) => return Err(refused(Verb::Send, error)),
@@ -200,11 +191,16 @@ impl World {
         let now = end.now;
         let id = end.conn().open(now, &call).map_err(|e| refused(Verb::Open, e))?;
         dialog.cid = end.conn.dialog(id).map(|view| view.cid().into());
-        dialog.seat_mut(Role::Parent).id = Some(id);
+        let seat = dialog.seat_mut(Role::Parent);
+        seat.id = Some(id);
+        if let Some(policy) = seat.may.terms {
+            end.conn().limit(id, policy.terms()).map_err(|e| refused(Verb::Open, e))?;
+        }
         self.settle(link, side)
     }
 
-    /// Items come in order, and none is missing; what a reader sees at the end is what the rules say. (D-19)
+    /// Items come in order, and none is missing unless a policy may leave it out; what a reader sees at the end
+    /// is what the rules say. (D-19)
     fn take(&mut self, at: usize, role: Role) -> Result<(), Broken> {
         let dialog = &mut self.dialogs[at];
         let (link, side) = (dialog.plan.link, dialog.side(role));
@@ -217,21 +213,16 @@ impl World {
         let seat = dialog.seat_mut(role);
         seat.may.take -= 1;
         let taken = end.conn().take(id).map_err(|e| refused(Verb::Take, e))?;
-        match taken {
-            Take::Failed if fails => {
-                // The error first; the rest on request.
-                let next = end.conn().take_unread(id);
-                if next != Some(item(seat.taken)) {
-                    return Err(Broken::new(Rule::Kept, format!("{next:?} instead of item {}", seat.taken)));
-                }
-            }
-            Take::Item(got) if !fails && got == item(seat.taken) => {}
-            other => {
-                let text = format!("{other:?} instead of item {}", seat.taken);
-                return Err(Broken::new(Rule::Kept, text));
-            }
+        let item = match &taken {
+            // The error first; the rest on request.
+            Take::Failed if fails => end.conn().take_unread(id),
+            Take::Item(item) if !fails => Some(item.clone()),
+            _ => None,
+        };
+        if !item.as_ref().is_some_and(|item| seat.takes(number(item))) {
+            let text = format!("{taken:?}, then {item:?} instead of item {}", seat.next);
+            return Err(Broken::new(Rule::Kept, text));
         }
-        seat.taken += 1;
         self.settle(link, side)
     }
 
@@ -287,7 +278,7 @@ impl World {
         match self.dialogs[at].plan {
             plan if plan.is_actor_cancel => Some(scipp_proto::Payload::bool(true)),
             plan if plan.kind == Kind::Generator => None,
-            _ => Some(result(at)),
+            plan => Some(plan.child.result(at)),
         }
     }
 }
@@ -313,6 +304,15 @@ impl Dialog {
 }
 
 impl Seat {
+    /// Whether the item with this number may be the next that is taken; one that was sent back has none.
+    fn takes(&mut self, number: Option<u32>) -> bool {
+        self.taken += 1;
+        let Some(number) = number else { return true };
+        let is_next = number == self.next || self.may_skip && number > self.next;
+        self.next = number + 1;
+        is_next
+    }
+
     /// What a verb that ends no task means.
     fn did(&mut self, verb: Verb, role: Role, verdicts: &mut Verdicts) {
         match (verb, role) {

@@ -26,6 +26,8 @@ pub enum Rule {
     Answers,
     /// Memory is within its formula.
     Memory,
+    /// What an application has to know is reported once: a value of the wrong type, a missing answer.
+    Told,
     /// Runs are finite: a measure falls with every step.
     Finite,
     /// When nothing can happen any more every dialog has ended at both ends.
@@ -34,7 +36,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OneEnd,
         Self::Silence,
         Self::Precedence,
@@ -43,6 +45,7 @@ impl Rule {
         Self::Kept,
         Self::Answers,
         Self::Memory,
+        Self::Told,
         Self::Finite,
         Self::NoHang,
     ];
@@ -58,6 +61,7 @@ impl Rule {
             Self::Kept => "no item and no result is lost",
             Self::Answers => "every cancel request is answered once, after the final frame",
             Self::Memory => "memory is within its formula",
+            Self::Told => "a value of the wrong type and a missing answer are reported once",
             Self::Finite => "a measure falls with every step",
             Self::NoHang => "when nothing can happen any more, every dialog has ended at both ends",
         }
@@ -81,11 +85,11 @@ impl Broken {
 }
 
 /// Unread items that a dialog may have.
-fn window(config: &Config) -> usize {
-    match config.overrun {
-        OverrunPolicy::Buffer(items) => items.max(config.inbox_items),
-        OverrunPolicy::Pause => config.inbox_items + config.pause_reserve,
-        _ => config.inbox_items,
+pub(super) fn window(config: &Config, (items, policy): (usize, OverrunPolicy)) -> usize {
+    match policy {
+        OverrunPolicy::Buffer(more) => more.max(items),
+        OverrunPolicy::Pause => items + config.pause_reserve,
+        _ => items,
     }
 }
 
@@ -114,6 +118,7 @@ impl World {
             Some(_) => false,
         };
         ensure(is_fair, Rule::Legal, || format!("closed: {:?}", end.conn.close_reason()))?;
+        ensure(end.mistyped == 0, Rule::Told, || format!("{} values were not reported", end.mistyped))?;
         let unwritten = end.conn.unwritten();
         let most = bound::resting(end.conn.config(), 2 * known + 1).saturating_add(unwritten);
         ensure(end.conn.memory() <= most, Rule::Memory, || {
@@ -157,9 +162,10 @@ impl World {
             ensure(view.must_unwind() == must_unwind, Rule::Precedence, || "told to end, or not".into())?;
         }
         if let Some(Failure::Violation(violation)) = view.error() {
-            ensure(dialog.is_forged, Rule::Legal, || violation.to_string())?;
+            ensure(dialog.is_broken, Rule::Legal, || violation.to_string())?;
         }
-        let most = window(end.conn.config());
+        let config = end.conn.config();
+        let most = window(config, (config.inbox_items, config.overrun)).max(seat.window);
         ensure(view.unread() <= most, Rule::Memory, || {
             format!("{} unread are more than {most}", view.unread())
         })?;

@@ -6,6 +6,7 @@ use scipp_proto::wire::{self, Message};
 use scipp_proto::{Kind, RemoteError};
 
 use super::end::{Frame, Sort, cancel_target};
+use super::values::is_mistyped;
 use super::{Broken, Dialog, Once, Rule, World};
 use crate::fuzzing::{check_error, is_notice};
 use crate::precedence::{Final, Why};
@@ -25,7 +26,15 @@ impl World {
             if let Some(at) = of {
                 self.may_send(at, side, sort)?;
             }
-            frames.push(Frame::new(whole, of, sort));
+            let is_mistyped = match &message {
+                Message::Started { pld, .. } | Message::Yield { pld, .. } | Message::Return { pld, .. } => {
+                    is_mistyped(pld)
+                }
+                _ => false,
+            };
+            let mut frame = Frame::new(whole, of, sort);
+            frame.is_mistyped = is_mistyped;
+            frames.push(frame);
         }
         if rest.is_empty() { Ok(frames) } else { Err(Broken::new(Rule::Contract, "part of a frame")) }
     }

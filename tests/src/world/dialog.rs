@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use scipp_proto::phase::Role;
-use scipp_proto::{DialogId, Instant, Kind};
+use scipp_proto::{DialogId, Instant, Kind, OverrunPolicy};
 
+use super::Policy;
 use crate::precedence::{Final, Verdicts};
 
 /// What one application may do in one dialog, and how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct May {
     /// Items to send.
     pub send: u8,
@@ -32,6 +33,35 @@ pub struct May {
     pub release: bool,
     /// Frames that somebody forges on the way to this end.
     pub forged: u8,
+    /// Child: its first value is of the wrong type.
+    pub errs_first: bool,
+    /// Some of its items are.
+    pub errs_items: bool,
+    /// Child: its result is.
+    pub errs_result: bool,
+    /// It takes integers only, and does this with other values.
+    pub terms: Option<Policy>,
+}
+
+impl May {
+    /// Nothing, and no terms.
+    pub const NOTHING: Self = Self {
+        send: 0,
+        take: 0,
+        stream: false,
+        stop: false,
+        cancel: false,
+        fail_in_body: false,
+        finish: false,
+        fail: false,
+        unwind: false,
+        release: false,
+        forged: 0,
+        errs_first: false,
+        errs_items: false,
+        errs_result: false,
+        terms: None,
+    };
 }
 
 /// What a dialog is to do.
@@ -112,6 +142,14 @@ pub struct Seat {
     pub arrived: u32,
     /// Items that were taken.
     pub taken: u32,
+    /// The number of the next one, if none was left out.
+    pub next: u32,
+    /// Items may have been left out.
+    pub may_skip: bool,
+    /// Its window and what happens beyond it, if that was changed.
+    pub inbox: Option<(usize, OverrunPolicy)>,
+    /// The most unread items that were ever allowed since.
+    pub window: usize,
     /// Parent: when it gives up waiting for the final frame.
     pub gives_up_at: Option<Instant>,
     /// Parent: when a missing answer to its request is reported.
@@ -133,12 +171,12 @@ pub struct Dialog {
     pub verdicts: Verdicts,
     /// The final frame that has to come next.
     pub due: Option<Final>,
-    /// A frame was forged.
-    pub is_forged: bool,
+    /// A frame was forged, or a value of the wrong type arrived.
+    pub is_broken: bool,
 }
 
 impl Dialog {
-    pub(super) fn new(plan: Plan, verdicts: Verdicts) -> Self {
+    pub(super) fn new(plan: Plan, verdicts: Verdicts, may_skip: bool) -> Self {
         let seat = |may| Seat {
             id: None,
             may,
@@ -150,6 +188,10 @@ impl Dialog {
             sent: 0,
             arrived: 0,
             taken: 0,
+            next: 0,
+            may_skip,
+            inbox: None,
+            window: 0,
             gives_up_at: None,
             overdue_at: None,
         };
@@ -160,7 +202,7 @@ impl Dialog {
             seats: [seat(plan.parent), seat(plan.child)],
             verdicts,
             due: None,
-            is_forged: false,
+            is_broken: false,
         }
     }
 

@@ -13,6 +13,8 @@ pub enum Line {
     Sent(usize, usize, Frame),
     /// A frame that this end of this link took.
     Came(usize, usize, Frame),
+    /// Something went wrong at this end of this link.
+    Struck(usize, usize, String),
 }
 
 /// The log of a world, a line for each step; frames as arrows between the actors.
@@ -23,6 +25,9 @@ pub fn draw(world: &World) -> String {
             Line::Did(action) => writeln!(text, "{}", did(world, *action)),
             Line::Sent(link, side, frame) => {
                 writeln!(text, "    {}", arrow(world, *link, *side, frame, "sends"))
+            }
+            Line::Struck(link, side, what) => {
+                writeln!(text, "{} (link {link}): {what}", name(world.end(*link, *side)))
             }
             Line::Came(link, side, frame) => {
                 writeln!(text, "    {}", arrow(world, *link, 1 - side, frame, "arrives"))

@@ -79,6 +79,8 @@ pub struct Frame {
     pub of: Option<usize>,
     /// What it is to it.
     pub sort: Sort,
+    /// Its value is of a type that not everybody takes.
+    pub is_mistyped: bool,
     digest: u64,
 }
 
@@ -86,7 +88,7 @@ impl Frame {
     /// A frame with these bytes.
     pub fn new(bytes: Bytes, of: Option<usize>, sort: Sort) -> Self {
         let digest = FixedState::default().hash_one(&bytes[..]);
-        Self { bytes, of, sort, digest }
+        Self { bytes, of, sort, is_mistyped: false, digest }
     }
 }
 
@@ -126,6 +128,8 @@ pub struct End {
     pub is_closing: bool,
     /// Its last event was reported.
     pub is_closed: bool,
+    /// Values of the wrong type that it has yet to report.
+    pub mistyped: u8,
     digest: u64,
 }
 
@@ -144,6 +148,7 @@ impl End {
             closes: 0,
             is_closing: false,
             is_closed: false,
+            mistyped: 0,
             digest: 0,
         }
     }

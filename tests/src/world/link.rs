@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use scipp_proto::phase::{Role, Signal};
-use scipp_proto::{Deadline, Instant};
+use scipp_proto::{Deadline, Instant, OverrunPolicy};
 
+use super::check::window;
 use super::end::forged;
 use super::{Broken, Frame, Hung, Line, Rule, Sort, World};
 use crate::precedence::{Happening, Why};
@@ -105,16 +106,32 @@ impl World {
                     continue;
                 }
                 let seat = dialog.seat_mut(Role::Parent);
-                if seat.overdue_at.is_some_and(|at| at <= now) {
-                    seat.overdue_at = None;
-                }
                 if seat.gives_up_at.is_some_and(|at| at <= now) {
-                    dialog.disarm();
+                    seat.gives_up_at = None;
                     dialog.verdicts.gives_up();
                 }
             }
         }
-        self.settle(link, side)
+        self.settle(link, side)?;
+        self.are_answers_missed(link, side)
+    }
+
+    /// A missing answer was reported, if there is somebody to hear it.
+    fn are_answers_missed(&mut self, link: usize, side: usize) -> Result<(), Broken> {
+        let end = &self.links[link].ends[side];
+        for dialog in self.dialogs.iter_mut().filter(|dialog| dialog.plan.link == link) {
+            let is_over = dialog.verdicts.ended(Role::Parent).is_some();
+            let is_late = dialog.seat(Role::Parent).overdue_at.is_some_and(|at| at <= end.now);
+            if dialog.side(Role::Parent) != side || !is_late {
+                continue;
+            }
+            let is_heard = !end.is_closed && !dialog.seat(Role::Parent).is_released;
+            if is_heard && !is_over {
+                return Err(Broken::new(Rule::Told, "a missing answer was not reported"));
+            }
+            dialog.seat_mut(Role::Parent).overdue_at = None;
+        }
+        Ok(())
     }
 
     /// This end can write, or cannot.
@@ -134,12 +151,17 @@ impl World {
         self.settle(link, side)
     }
 
-    pub(super) fn close(&mut self, link: usize, side: usize) -> Result<(), Broken> {
+    /// This end ends the connection in order, at most until a deadline.
+    ///
+    /// # Errors
+    ///
+    /// The rule that does not hold.
+    pub fn close(&mut self, link: usize, side: usize, within: Duration) -> Result<(), Broken> {
         let end = self.end_mut(link, side);
         let (now, us) = (end.now, end.actor);
         let was_open = !end.conn.is_closed() && !end.is_closing;
         end.is_closing = true;
-        end.conn().close(now, now.saturating_add(Duration::from_secs(5)));
+        end.conn().close(now, now.saturating_add(within));
         for dialog in self.dialogs.iter_mut().filter(|dialog| was_open && dialog.plan.link == link) {
             if dialog.plan.is_actor_cancel {
                 continue;
@@ -157,16 +179,40 @@ impl World {
         self.settle(link, side)
     }
 
+    /// The application at this end of a dialog changes its window and what happens beyond it.
+    ///
+    /// # Errors
+    ///
+    /// The rule that does not hold.
+    pub fn set_inbox(&mut self, at: usize, role: Role, inbox: (usize, OverrunPolicy)) -> Result<(), Broken> {
+        let dialog = &mut self.dialogs[at];
+        let (link, side) = (dialog.plan.link, dialog.side(role));
+        let end = &mut self.links[link].ends[side];
+        let seat = dialog.seat_mut(role);
+        let id = seat.id.ok_or_else(|| Broken::new(Rule::Legal, "no handle"))?;
+        let done = end.conn().set_inbox(id, inbox.0, inbox.1);
+        done.map_err(|error| Broken::new(Rule::Legal, error.to_string()))?;
+        seat.inbox = Some(inbox);
+        seat.window = seat.window.max(window(end.conn.config(), inbox));
+        seat.may_skip |= drops(inbox.1);
+        self.settle(link, side)
+    }
+
     /// Puts a broken frame on its way to this end of a dialog.
     pub fn forge(&mut self, at: usize, role: Role) {
         let dialog = &mut self.dialogs[at];
         let (link, side) = (dialog.plan.link, dialog.side(role));
         let Some(cid) = &dialog.cid else { return };
         let frame = Frame::new(forged(cid), Some(at), Sort::Forged);
-        dialog.is_forged = true;
+        dialog.is_broken = true;
         // Behind what is written: nobody else's frame is torn apart.
         if self.end(link, side).unwritten == 0 {
             self.end_mut(link, side).incoming.push_back(frame);
         }
     }
+}
+
+/// Whether items may be left out under a policy, and others follow.
+pub(super) const fn drops(policy: OverrunPolicy) -> bool {
+    matches!(policy, OverrunPolicy::DropOldest | OverrunPolicy::DropNewest)
 }

@@ -13,20 +13,26 @@ mod draw;
 mod end;
 mod link;
 mod observe;
+mod stage;
+mod values;
 
 pub use app::Verb;
 pub use check::{Broken, Rule};
 pub use dialog::{Dialog, Frames, May, Once, Plan, Seat};
 pub use draw::{Line, draw};
 pub use end::{End, Frame, Hung, Sort};
+pub use stage::{Remedy, Stage};
+pub use values::Policy;
 
 use std::hash::{Hash, Hasher};
+use std::time::Duration;
 
 use scipp_proto::Config;
 use scipp_proto::phase::Role;
 
 use crate::precedence::{Actor, Ended, Verdicts};
 use crate::tally::Tally;
+use link::drops;
 
 /// Two ends.
 #[derive(Debug, Clone, Hash)]
@@ -116,7 +122,8 @@ impl World {
     pub fn plan(&mut self, plan: Plan) -> usize {
         let ends = &self.links[plan.link].ends;
         let verdicts = Verdicts::new(plan.kind, ends[plan.opener].actor, ends[1 - plan.opener].actor);
-        self.dialogs.push(Dialog::new(plan, verdicts));
+        let may_skip = drops(ends[plan.opener].conn.config().overrun);
+        self.dialogs.push(Dialog::new(plan, verdicts, may_skip));
         self.dialogs.len() - 1
     }
 
@@ -190,7 +197,7 @@ impl World {
             }
             Action::Close(link, side) => {
                 self.end_mut(link, side).closes -= 1;
-                self.close(link, side)
+                self.close(link, side, Duration::from_secs(5))
             }
             Action::Forge(dialog, role) => {
                 self.dialogs[dialog].seat_mut(role).may.forged -= 1;

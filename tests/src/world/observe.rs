@@ -1,9 +1,9 @@
 //! What an end takes, reports and writes, and what that means by the rules of precedence.
 
-use scipp_proto::phase::{Role, Signal};
-use scipp_proto::{DialogEvent, Event, Kind};
+use scipp_proto::phase::{Role, Signal, Verdict, step};
+use scipp_proto::{Config, DialogEvent, DialogRef, Event, Kind};
 
-use super::{Broken, Dialog, Frame, Hung, Line, Once, Rule, Seat, Sort, World};
+use super::{Broken, Dialog, Frame, Hung, Line, Once, Policy, Remedy, Rule, Seat, Sort, Stage, World};
 use crate::precedence::{Final, Happening, Why};
 
 impl World {
@@ -34,9 +34,28 @@ impl World {
         let role = dialog.role(side);
         let parent = self.links[link].ends[dialog.plan.opener].actor;
         let conn = &self.links[link].ends[side].conn;
-        if let (Some(tally), Some(id)) = (&mut self.tally, dialog.seat(role).id) {
-            if let (Some(view), Some(signal)) = (conn.dialog(id), frame.sort.signal(dialog.plan.kind)) {
-                tally.count(&view, signal);
+        let view = dialog.seat(role).id.and_then(|id| conn.dialog(id));
+        if let (Some(tally), Some(view)) = (&mut self.tally, &view) {
+            if let Some(signal) = frame.sort.signal(dialog.plan.kind) {
+                tally.count(view, signal);
+            }
+        }
+        if let Some(view) = view.filter(|view| dialog.heeds(role, view, frame.sort)) {
+            let policy = dialog.seat(role).may.terms.filter(|_| frame.is_mistyped);
+            let remedy = match policy {
+                Some(policy) => Some(Remedy::from(policy)),
+                None if frame.sort == Sort::Yield => dialog.full_inbox(role, &view, conn.config()),
+                None => None,
+            };
+            let stage = Stage::of(dialog, role, &view);
+            if let (Some(tally), Some(hit)) = (&mut self.tally, remedy.zip(stage)) {
+                *tally.remedies.entry(hit).or_default() += 1;
+            }
+            if let Some(policy) = policy {
+                self.links[link].ends[side].mistyped += 1;
+                if dialog.takes_mistyped(role, frame.sort, policy) {
+                    return Ok(());
+                }
             }
         }
         if frame.sort == Sort::RequestAnswered && dialog.is_live(role) {
@@ -93,7 +112,12 @@ impl World {
                 let opened = dialogs.filter(|dialog| dialog.plan.link == link);
                 let mut opened = opened.filter(|dialog| dialog.cid.as_deref() == Some(&request.cid));
                 let dialog = opened.next().ok_or_else(|| Broken::new(Rule::Legal, "a dialog of nobody"))?;
-                dialog.seat_mut(Role::Child).id = Some(*id);
+                let seat = dialog.seat_mut(Role::Child);
+                seat.id = Some(*id);
+                if let Some(policy) = seat.may.terms {
+                    let limited = self.links[link].ends[side].conn().limit(*id, policy.terms());
+                    limited.map_err(|error| Broken::new(Rule::Legal, error.to_string()))?;
+                }
             }
             Event::ActorCancelRequested { id } => {
                 let cid = self.end(link, side).conn.dialog(*id).map(|view| view.cid().to_owned());
@@ -114,6 +138,17 @@ impl World {
                     return Err(Broken::new(Rule::OneEnd, format!("{event:?} after Ended")));
                 }
                 seat.endings += u8::from(*event == DialogEvent::Ended);
+                if let DialogEvent::Overdue(_) = event {
+                    let now = self.links[link].ends[side].now;
+                    if seat.overdue_at.take().is_none_or(|at| at > now) {
+                        return Err(Broken::new(Rule::Told, format!("{event:?} again, or early")));
+                    }
+                }
+            }
+            Event::Mistyped { error, .. } => {
+                let left = self.end(link, side).mistyped.checked_sub(1);
+                let left = left.ok_or_else(|| Broken::new(Rule::Told, error.to_string()))?;
+                self.end_mut(link, side).mistyped = left;
             }
             Event::Closed { .. } => self.closed(link, side),
             _ => {}
@@ -179,6 +214,47 @@ impl Dialog {
         if self.is_live(Role::Child) {
             self.tell(why, because);
         }
+    }
+
+    /// Whether a value that arrives at this end will be looked at.
+    fn heeds(&self, role: Role, view: &DialogRef<'_>, sort: Sort) -> bool {
+        let has_failed = self.verdicts.failure(role).is_some();
+        let is_value = match sort {
+            Sort::Started | Sort::Return => true,
+            Sort::Yield => !has_failed,
+            _ => false,
+        };
+        let moves = |signal| step(view.kind(), view.phase(), role.peer(), signal);
+        is_value && matches!(sort.signal(self.plan.kind).map(moves), Some(Verdict::To(_)))
+    }
+
+    /// What is done with one more item, if the inbox has no room for it.
+    fn full_inbox(&self, role: Role, view: &DialogRef<'_>, config: &Config) -> Option<Remedy> {
+        let (items, policy) = self.seat(role).inbox.unwrap_or((config.inbox_items, config.overrun));
+        (view.unread() >= items).then(|| policy.into())
+    }
+
+    /// A value of the wrong type; true if that is all that it means.
+    fn takes_mistyped(&mut self, role: Role, sort: Sort, policy: Policy) -> bool {
+        self.is_broken = true;
+        // What is told to end cannot be broken.
+        let is_over = role == Role::Child && self.verdicts.is_told();
+        match (policy, sort, role) {
+            (Policy::HandOver, ..) => return false,
+            (policy, Sort::Yield, _) if is_over || policy != Policy::Cancel => {
+                let seat = self.seat_mut(role);
+                (seat.arrived, seat.may_skip) = (seat.arrived + 1, true);
+            }
+            (_, Sort::Return, _) => {
+                self.verdicts.takes_mistyped();
+                self.disarm();
+            }
+            (_, _, Role::Parent) => self.verdicts.fails(Why::Broken),
+            (_, _, Role::Child) => {
+                self.tell(Why::Broken, Happening::ParentBroke);
+            }
+        }
+        true
     }
 
     /// The task is told to end; if it does not run yet, its final frame is due.

@@ -1,6 +1,7 @@
 //! Streams: windows, overruns, and what a reader sees at the end.
 
 use bytes::Bytes;
+use scipp_conformance::pair::Pair;
 use scipp_conformance::pair::Side::{A, B};
 use scipp_conformance::script::{int, report};
 use scipp_proto::wire::MsgKind::{Error, Return, Start};
@@ -52,6 +53,26 @@ fn unread_items_come_before_the_end_and_after_an_error() {
     assert_eq!(pair.conn(A).take_unread(parent), None);
 }
 
+#[test]
+fn a_dialog_is_spent_when_take_has_nothing_more_to_give() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    let (failing, failed) = pair.open_streaming(A);
+    for id in [child, failed] {
+        pair.conn(B).send(id, int(1)).unwrap();
+    }
+    pair.settle();
+    pair.conn(B).finish(child, int(9)).unwrap();
+    pair.conn(B).fail(failed, report("KeyError")).unwrap();
+    let is_spent = |pair: &mut Pair, id| pair.conn(A).dialog(id).unwrap().is_spent();
+    assert!(!is_spent(&mut pair, parent) && !is_spent(&mut pair, failing), "more can come");
+    pair.settle();
+    assert!(!is_spent(&mut pair, parent), "an item is unread");
+    assert!(is_spent(&mut pair, failing), "the error comes first");
+    assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(int(1))));
+    assert!(is_spent(&mut pair, parent));
+}
+
 /// D-6, D-12, D-25.
 #[test]
 fn an_overrun_is_told_once_and_fails_the_sender() {
@@ -63,8 +84,9 @@ fn an_overrun_is_told_once_and_fails_the_sender() {
     pair.drain(A);
     pair.deliver(B, usize::MAX);
     assert_eq!(pair.in_flight(A), [Error], "one notice, not sixteen");
-    assert_eq!(pair.end(B).conn.dialog(child).unwrap().unread(), 64);
-    assert_eq!(pair.end(B).conn.dialog(child).unwrap().dropped(), 16);
+    let view = pair.end(B).conn.dialog(child).unwrap();
+    assert_eq!((view.unread(), view.window(), view.overrun_policy()), (64, 64, OverrunPolicy::Reject));
+    assert_eq!((view.dropped(), view.overruns()), (16, 16));
     pair.deliver(A, usize::MAX);
     assert_eq!(pair.conn(A).take(parent), Ok(Take::Failed));
     assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Failed));
@@ -200,7 +222,8 @@ fn the_oldest_items_are_dropped_without_losing_count() {
     }
     pair.settle();
     let view = pair.end(B).conn.dialog(child).unwrap();
-    assert_eq!((view.unread(), view.dropped()), (2, 98));
+    assert_eq!((view.unread(), view.window(), view.overrun_policy()), (2, 2, OverrunPolicy::DropOldest));
+    assert_eq!((view.dropped(), view.overruns()), (98, 98));
     assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(98))));
     assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(99))));
     assert_eq!(pair.outcome(A, parent), None, "nothing was sent about it");
@@ -219,6 +242,7 @@ fn leaving_a_stream_counts_what_it_drops() {
     pair.settle();
     let view = pair.end(A).conn.dialog(parent).unwrap();
     assert_eq!((view.unread(), view.dropped()), (0, 4), "what was unread, and what was on its way");
+    assert_eq!((view.overruns(), view.is_spent()), (0, true));
     pair.conn(B).finish(child, int(9)).unwrap();
     pair.settle();
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(9)))), "the result is not dropped");

@@ -7,6 +7,7 @@ mod bites;
 mod case;
 mod ours;
 mod process;
+mod python;
 mod registry;
 mod stage;
 mod suite;

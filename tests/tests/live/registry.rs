@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use scipp_blocking::proto::{Identity, RuntimeEndpoint};
-use scipp_blocking::{Actor, Address, Error, Listener, Profile};
+use scipp_blocking::{Actor, Error, Listener, Profile};
 use serde::{Deserialize, Serialize};
 
 /// Host and port, or the directory and the name of a socket file.
@@ -66,10 +66,7 @@ impl Registry {
         let actor = actor(&entries);
         let listener =
             if address.starts_with('/') { actor.listen_unix(address) } else { actor.listen_tcp(address) }?;
-        let at = match listener.local_addr() {
-            Address::Tcp(address) => address.to_string(),
-            _ => address.to_owned(),
-        };
+        let at = listener.local_addr().to_string();
         let door = listener.clone();
         let serving = Some(thread::spawn(move || door.serve()));
         Ok(Self { entries, listener, serving, at })

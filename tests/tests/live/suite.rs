@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::mpsc::{Sender, channel};
 
-use libtest_mimic::{Arguments, Completion, Trial};
+use libtest_mimic::{Arguments, Trial};
 
 use crate::bites;
 use crate::case::{Case, Role, Setting, Transport};
 use crate::ours::DRIVERS;
+use crate::python;
 use crate::stage::{self, LIMIT};
 use crate::table::Scenario;
-
-const VARIABLE: &str = "SCIPP_TRACTOR_PYTHON";
 
 /// The Python side.
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/live/peer.py");
@@ -23,7 +22,7 @@ type Verdict = (String, &'static str);
 
 /// Runs what is chosen of the bites and of driver x role x transport x scenario.
 pub(crate) fn main() -> ExitCode {
-    let python = std::env::var_os(VARIABLE).map(PathBuf::from);
+    let python = python::given();
     let (teller, verdicts) = channel();
     let live = cases().map(|case| trial(case, python.clone(), teller.clone()));
     let bites =
@@ -51,14 +50,10 @@ fn cases() -> impl Iterator<Item = Case> {
 
 fn trial(case: Case, python: Option<PathBuf>, teller: Sender<Verdict>) -> Trial {
     let name = case.to_string();
-    Trial::ignorable_test(name.clone(), move || {
-        let Some(python) = python else {
-            return Ok(Completion::ignored_with(format_args!("{VARIABLE} is not set")));
-        };
+    python::trial(&case.to_string(), python, move |python| {
         teller.send((name.clone(), "FAILED"))?;
-        stage::play(case, &|| peer(&python), LIMIT)?;
-        teller.send((name, "ok"))?;
-        Ok(Completion::Completed)
+        stage::play(case, &|| peer(python), LIMIT)?;
+        Ok(teller.send((name, "ok"))?)
     })
 }
 

@@ -1,12 +1,18 @@
 //! A live Python actor, if `SCIPP_TRACTOR_PYTHON` names an interpreter that can import `tractor`. Every
-//! shape of error that we relay reaches its application as it should, and its process goes on.
+//! shape of error that we relay reaches its application as it should, and its process goes on. Without one each
+//! test is reported as ignored.
+
+#[path = "../live/python.rs"]
+mod python;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use libtest_mimic::Arguments;
 use scipp_proto::spec::{PldSpec, Slots, Spec};
 use scipp_proto::wire::{ErrorMsg, MsgKind};
 use scipp_proto::{
@@ -30,13 +36,22 @@ const NAMES: [&str; 7] = [
     "MsgTypeError",
 ];
 
-#[test]
-fn a_python_peer_unpacks_what_we_relay_and_stays_alive() {
-    let Some(python) = std::env::var_os("SCIPP_TRACTOR_PYTHON") else {
-        println!("no live peer is given: nothing was tried");
-        return;
+fn main() -> ExitCode {
+    let tests: [(_, fn(&Path)); 2] = [
+        ("a_python_peer_unpacks_what_we_relay_and_stays_alive", unpacks_what_we_relay),
+        ("a_python_peer_takes_our_type_errors_and_stays_alive", takes_our_type_errors),
+    ];
+    let trial = |(name, test): (_, fn(&Path))| {
+        python::trial(name, python::given(), move |python| {
+            test(python);
+            Ok(())
+        })
     };
-    let mut peer = Peer::start(&python);
+    libtest_mimic::run(&Arguments::from_args(), tests.into_iter().map(trial).collect()).exit_code()
+}
+
+fn unpacks_what_we_relay(python: &Path) {
+    let mut peer = Peer::start(python);
     for name in NAMES {
         for relays in 0..=RELAYS {
             for is_own in [false, true] {
@@ -86,7 +101,7 @@ impl Drop for Peer {
 }
 
 impl Peer {
-    fn start(python: &std::ffi::OsStr) -> Self {
+    fn start(python: &Path) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut process = Command::new(python)
             .args(["-c", "import error_peer; error_peer.main()", &port.to_string()])
@@ -194,13 +209,8 @@ impl Peer {
 }
 
 /// Type errors of ours, with the offending message in each of the forms that we send.
-#[test]
-fn a_python_peer_takes_our_type_errors_and_stays_alive() {
-    let Some(python) = std::env::var_os("SCIPP_TRACTOR_PYTHON") else {
-        println!("no live peer is given: nothing was tried");
-        return;
-    };
-    let mut peer = Peer::start(&python);
+fn takes_our_type_errors(python: &Path) {
+    let mut peer = Peer::start(python);
     let spec: PldSpec = "A where A = struct(needed: int)".parse().unwrap();
     let terms = Arc::new(Terms::one_for_all(spec.clone()));
     let params = Arc::new(Terms::new(Slots { params: Some(spec), ..Slots::default() }));

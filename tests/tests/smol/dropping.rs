@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::future::{Either, select};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{SinkExt, StreamExt, TryStreamExt};
 use scipp_smol::proto::{CloseReason, RuntimeEndpoint};
-use scipp_smol::{Actor, ConnectError, Ending, Error, NoArgs, Portal};
+use scipp_smol::{Actor, ConnectError, Ending, Error, Incoming, NoArgs, Portal};
 
 use crate::pipe::pipe;
 use crate::pool::Flag;
@@ -130,6 +131,23 @@ fn a_context_is_cancelled() {
             portal.open_context(ECHO, &NoArgs {}, body).await.map(drop)
         })
     });
+    drop_cleanly("supervise", |world| {
+        let portal = world.portal.clone();
+        Box::pin(async move {
+            let (ctx, ()) = portal.start_context::<_, ()>(ECHO, &NoArgs {}).await?;
+            let body = async {
+                let subscriptions = ctx.open_stream()?;
+                let [one, other] = [subscriptions.subscribe()?, subscriptions.subscribe()?];
+                one.send(&1).await?;
+                assert_eq!(other.receive::<u32>().await?, one.receive().await?);
+                Err::<(), _>(Error::StreamEnded)
+            };
+            let left = ctx.supervise(body).await;
+            assert_eq!(left, Err(Error::StreamEnded));
+            assert!(ctx.outcome().is_some(), "the stream ended first, or the task was cancelled");
+            left
+        })
+    });
     drop_cleanly("open_context of a body that fails", |world| {
         let portal = world.portal.clone();
         Box::pin(async move {
@@ -205,6 +223,64 @@ fn no_item_is_lost_by_receiving() {
             assert!(received.into_iter().eq(0..ITEMS));
         })
     });
+}
+
+#[test]
+fn whoever_else_reads_is_served_when_a_subscription_is_dropped() {
+    drop_parts("receive of a subscription", |portal, polls| {
+        Box::pin(async move {
+            let body = async |ctx: &scipp_smol::Context, (): ()| {
+                let stream = ctx.open_stream()?;
+                let (hasty, patient) = (stream.subscribe()?, stream.subscribe()?);
+                let hurry = async {
+                    let mut received = Vec::new();
+                    while received.len() < ITEMS as usize {
+                        let item: Option<u32> = match dropped_at(polls, hasty.receive()).await {
+                            Some(item) => item?,
+                            None => hasty.receive().await?,
+                        };
+                        received.extend(item);
+                    }
+                    Ok(received)
+                };
+                together([Box::pin(hurry), collected(patient.items()), collected(stream.items())]).await
+            };
+            let (received, _) = portal.open_context(FEED, &NoArgs {}, body).await.unwrap();
+            assert_eq!(received.len(), 3);
+            received.into_iter().for_each(|items| assert!(items.into_iter().eq(0..ITEMS)));
+        })
+    });
+    // Whoever waits first is gone after some polls, whatever it was waiting for.
+    drop_parts("a subscription and its items", |portal, polls| {
+        Box::pin(async move {
+            let body = async |ctx: &scipp_smol::Context, (): ()| {
+                let stream = ctx.open_stream()?;
+                let (first, second) = (stream.subscribe()?, stream.subscribe()?);
+                let fleeting = async move {
+                    let gone = dropped_at(polls, collected(first.items())).await;
+                    gone.unwrap_or_else(|| Ok((0..ITEMS).collect()))
+                };
+                let received = together([Box::pin(fleeting), collected(second.items())]).await?;
+                assert_eq!(second.lost(), 0);
+                Ok::<_, Error>(received)
+            };
+            let (received, _) = portal.open_context(FEED, &NoArgs {}, body).await.unwrap();
+            assert_eq!(received.len(), 2);
+            received.into_iter().for_each(|items| assert!(items.into_iter().eq(0..ITEMS)));
+        })
+    });
+}
+
+type Reading<'a> = Pin<Box<dyn Future<Output = Result<Vec<u32>, Error>> + 'a>>;
+
+/// All items, until the stream ends.
+fn collected(items: Incoming<'_, u32>) -> Reading<'_> {
+    Box::pin(items.try_collect())
+}
+
+/// Runs all of them, each woken for itself.
+async fn together<const N: usize>(readings: [Reading<'_>; N]) -> Result<Vec<Vec<u32>>, Error> {
+    FuturesUnordered::from_iter(readings).try_collect().await
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::thread;
 use crate::driver::proto::wire::{MsgKind, decode};
 use crate::driver::proto::{Config, RuntimeEndpoint};
 use crate::driver::{Actor, Direction, Error, NoArgs, Profile, TappedFrame, TaskError, Yielder};
+use scipp_conformance::script::Unsendable;
 use serde::{Deserialize, Serialize};
 
 use super::rig::{on_each_transport, remote, with_server};
@@ -103,6 +104,20 @@ fn a_value_of_another_type_is_a_conversion_error() {
             assert!(matches!(text, Err(Error::Conversion(_))), "{text:?}");
             let nil = pair.portal.call::<_, String>(("math", "add"), &());
             assert!(matches!(nil, Err(Error::Conversion(_))), "{nil:?}");
+        },
+    );
+}
+
+/// D-27: of a result that cannot be sent no trace goes out.
+#[test]
+fn a_result_that_cannot_be_sent_is_a_type_error() {
+    let unsendable = |_: NoArgs| Ok::<_, Error>(Unsendable);
+    with_server(
+        |server| server.function(("math", "unsendable"), unsendable),
+        |pair| {
+            let error = remote(pair.portal.call::<_, ()>(("math", "unsendable"), &NoArgs {}));
+            assert_eq!(error.msg.boxed_type_str, "MsgTypeError");
+            assert_eq!(error.bad_msg(), None);
         },
     );
 }

@@ -47,6 +47,25 @@ fn a_listener_removes_its_own_file_and_no_other() {
     assert!(!path.exists());
 }
 
+#[test]
+fn each_end_knows_where_the_other_is() {
+    with_server(
+        |server| server,
+        |pair| {
+            let at = pair.listener.local_addr();
+            assert_eq!(pair.portal.peer_addr().as_ref(), Some(at));
+            let back = pair.server.portals().pop().unwrap();
+            match (at, back.peer_addr()) {
+                (Address::Tcp(addr), Some(Address::Tcp(client))) => {
+                    assert_eq!((at.to_string().parse(), client.ip()), (Ok(*addr), addr.ip()));
+                }
+                (Address::Unix(path), None) => assert_eq!(at.to_string(), path.display().to_string()),
+                other => panic!("{other:?}"),
+            }
+        },
+    );
+}
+
 ///
 #[test]
 fn tasks_beyond_the_limit_of_the_actor_are_refused() {

@@ -216,6 +216,33 @@ fn a_first_value_is_judged_when_it_arrives() {
     }
 }
 
+/// The same of items, whatever the terms are by then. (P-24)
+#[test]
+fn an_item_is_judged_when_it_arrives() {
+    let lenient = |spec: &str| Terms { on_mistyped: TypePolicy::HandOver, ..terms(spec) };
+    for (before, after, is_bad) in [
+        (lenient("int"), lenient("str"), true),
+        (lenient("int"), terms("int"), true),
+        (lenient("str"), lenient("int"), false),
+        (terms("str"), lenient("int"), false),
+    ] {
+        let mut rig = Rig::new(Side::A, before, Terms::default());
+        let (parent, child) = (rig.parent, rig.child);
+        rig.child_conn().started(child, payload(YO)).unwrap_or_else(|error| panic!("{error}"));
+        rig.pair.settle();
+        rig.parent_conn().receive(parent).unwrap();
+        rig.child_conn().open_stream(child).unwrap();
+        rig.events(Side::A);
+        rig.child_conn().send(child, payload(YO)).unwrap();
+        rig.pair.settle();
+        rig.parent_conn().limit(parent, &Arc::new(after)).unwrap();
+        let reported = rig.events(Side::A).iter().any(|event| matches!(event, Event::Mistyped { .. }));
+        let received = rig.parent_conn().receive(parent).unwrap();
+        assert_eq!((reported, matches!(received, Received::Mistyped(_))), (is_bad, is_bad));
+        assert_eq!((received.kind(), received.value()), (Some(MsgKind::Yield), Some(&payload(YO))));
+    }
+}
+
 #[test]
 fn new_terms_leave_the_narrowings_in_force() {
     let mut rig = Rig::alike(Side::A, Terms::default());

@@ -64,6 +64,36 @@ fn a_reply_goes_back_for_each_bad_item() {
     assert_eq!(rig.parent_conn().take(parent), Ok(Take::End), "nothing follows a Stop");
 }
 
+/// Neither reply conforms at the other end. (P-20)
+#[test]
+fn ends_that_answer_each_others_answers_come_to_rest() {
+    let mut rig = Rig::alike(Side::A, with(TypePolicy::Reply(payload(YO))));
+    let (parent, child) = (rig.parent, rig.child);
+    rig.stream(payload(ONE));
+    rig.parent_conn().send(parent, payload(YO)).unwrap();
+    rig.pair.settle();
+    let most = u64::from(Config::default().max_replies);
+    assert_eq!(rig.parent_conn().dialog(parent).unwrap().mistyped(), most);
+    let dialog = rig.child_conn().dialog(child).unwrap();
+    assert_eq!((dialog.mistyped(), dialog.must_unwind()), (most + 1, true));
+    assert!(matches!(dialog.error(), Some(Failure::Violation(PeerViolation::Mistyped(_)))));
+}
+
+#[test]
+fn an_item_that_conforms_earns_the_replies_back() {
+    let mut config = Config::default();
+    config.max_replies = 1;
+    let mut pair = Pair::established(config);
+    let (parent, child) = pair.open_streaming(Side::A);
+    pair.conn(Side::B).limit(child, &Arc::new(with(TypePolicy::Reply(payload(YO))))).unwrap();
+    for (item, is_broken) in [(YO, false), (ONE, false), (YO, false), (YO, true)] {
+        pair.conn(Side::A).send(parent, payload(item)).unwrap();
+        pair.settle();
+        assert_eq!(pair.conn(Side::B).dialog(child).unwrap().must_unwind(), is_broken);
+    }
+    assert_eq!(pair.conn(Side::B).dialog(child).unwrap().mistyped(), 3);
+}
+
 /// D-21.
 #[test]
 fn functions_and_generators_are_checked_like_contexts() {

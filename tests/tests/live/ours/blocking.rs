@@ -5,7 +5,7 @@ use std::thread;
 use serde_json::json;
 
 use scipp_blocking::{
-    Actor, Address, ChildContext, Context, Error, Listener, MsgStream, NoArgs, Portal, TaskError, Yielder,
+    Actor, ChildContext, Context, Error, Listener, MsgStream, NoArgs, Portal, TaskError, Yielder,
 };
 
 use super::args::{Count, Name, Pair, Start, Text};
@@ -126,10 +126,7 @@ fn first_value(_: &Context, first: String) -> Result<(), Error> {
 fn serve(address: &str, inbox: &'static Inbox) -> Played {
     let actor = actor(inbox);
     let listener = listen(&actor, address)?;
-    match listener.local_addr() {
-        Address::Tcp(addr) => listening_at(&addr.to_string()),
-        _ => listening_at(address),
-    }
+    listening_at(&listener.local_addr().to_string());
     let ending = thread::spawn(move || {
         inbox.end();
         actor.cancel();

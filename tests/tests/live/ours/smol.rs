@@ -8,8 +8,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde_json::json;
 
 use scipp_smol::{
-    Actor, Address, ChildContext, ConnectError, Context, Driver, Error, Listener, MsgStream, NoArgs, Portal,
-    Socket, TaskError, Yielder,
+    Actor, ChildContext, ConnectError, Context, Driver, Error, Listener, MsgStream, NoArgs, Portal, Socket,
+    TaskError, Yielder,
 };
 
 use super::args::{Count, Name, Pair, Start, Text};
@@ -160,10 +160,7 @@ async fn first_value(_: &Context, first: String) -> Result<(), Error> {
 async fn serve(address: &str, inbox: &'static Inbox) -> Played {
     let actor = actor(inbox);
     let listener = listen(&actor, address)?;
-    match listener.local_addr() {
-        Address::Tcp(addr) => listening_at(&addr.to_string()),
-        _ => listening_at(address),
-    }
+    listening_at(&listener.local_addr().to_string());
     let serving = async move {
         listener.serve().await;
         // Nobody is to wait for an actor that was cancelled before the test ends.

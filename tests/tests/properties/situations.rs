@@ -1,126 +1,17 @@
-//! The contracts of the core, one test each. The interpreters of the fuzz targets check all of them after
-//! every step; here they run on random inputs, and beside them stands what can be tried exhaustively.
+//! Every verb in every situation of one dialog, and what follows.
 
 use std::collections::HashSet;
 
-use bytes::{Bytes, BytesMut};
-use quickcheck::{Gen, QuickCheck};
-use scipp_conformance::fuzzing::{self, fingerprint};
+use bytes::BytesMut;
+use scipp_conformance::fuzzing::fingerprint;
 use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::script::{call, int, report};
-use scipp_proto::phase::{Phase, Role, Signal, Verdict, step};
-use scipp_proto::wire::{self, ErrorMsg, Message, Start};
+use scipp_proto::wire::{self, ErrorMsg, Message};
 use scipp_proto::{
-    Canceller, Config, Connection, Deadline, DialogId, Identity, Kind, Kwargs, OverrunPolicy, RemoteError,
-    Uid,
+    Canceller, Config, Connection, Deadline, DialogId, Identity, Kind, OverrunPolicy, RemoteError, Uid,
 };
 
 use Side::{A, B};
-
-/// A broken promise is a panic: quickcheck reports and shrinks it. One seed gives one set of inputs, so that
-/// a run can be repeated; `SCIPP_SEED=N` names another one.
-fn holds(cases: u64, size: usize, property: fn(Vec<u8>) -> bool) {
-    let seed = std::env::var("SCIPP_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    QuickCheck::new().rng(Gen::from_size_and_seed(size, seed)).tests(cases).quickcheck(property);
-}
-
-#[test]
-fn any_program_keeps_every_contract_and_ends_every_dialog_once() {
-    holds(4000, 400, |program| {
-        fuzzing::ops(&program);
-        true
-    });
-}
-
-#[test]
-fn verbs_are_legal_between_polls() {
-    // Byte 2 of a program: events wait until they are asked for.
-    holds(3000, 300, |mut program| {
-        program.splice(..program.len().min(3), [0, 0, 3]);
-        fuzzing::ops(&program);
-        true
-    });
-}
-
-#[test]
-fn one_seed_replays_one_run_exactly() {
-    holds(200, 300, |program| fuzzing::ops(&program) == fuzzing::ops(&program));
-}
-
-#[test]
-fn any_bytes_end_in_events_or_one_reason() {
-    holds(3000, 300, |input| {
-        fuzzing::frames(&input);
-        true
-    });
-}
-
-/// W-3.
-#[test]
-fn any_chunking_gives_the_same_events_and_output() {
-    holds(3000, 200, |choices| {
-        let (mode, lengths) = (choices.first().copied().unwrap_or(0) | 1, choices.get(1..4).unwrap_or(&[]));
-        fuzzing::frames(&fuzzing::seed(mode, lengths, &stream_of(&choices)));
-        true
-    });
-}
-
-/// Frames of a peer, two bytes for each: some about its own dialogs, some about ours, whole and torn.
-fn stream_of(choices: &[u8]) -> Vec<u8> {
-    let own = fuzzing::own_cids();
-    let theirs = ["a", "b", "c"].map(str::to_owned);
-    let mut stream = BytesMut::new();
-    for pair in choices.chunks_exact(2) {
-        let cids: Vec<&str> = own.iter().chain(&theirs).map(String::as_str).collect();
-        let cid = cids[usize::from(pair[1]) % cids.len()];
-        let uid = Uid::new("peer", "p");
-        let error = ErrorMsg {
-            src_uid: uid.clone(),
-            src_type_str: "E".to_owned(),
-            boxed_type_str: ["E", "ContextCancelled", "StreamOverrun"][usize::from(pair[1] / 64) % 3]
-                .to_owned(),
-            relay_path: vec![uid.clone()],
-            message: None,
-            tb_str: String::new(),
-            canceller: (pair[1] < 128).then(|| uid.clone()),
-            sender: Some(Uid::new("us", "u")),
-            cid: Some(cid.into()),
-            bad_msg: None,
-            bad_msg_as_dict: None,
-            repaired: false,
-        };
-        let wire_cid = wire::Text::from(cid);
-        let start = |ns: &'static str, func: &'static str, kwargs| Start {
-            cid: wire_cid,
-            ns: ns.into(),
-            func: func.into(),
-            kwargs,
-            uid_name: "peer".into(),
-            uid_uuid: "p".into(),
-            pld_spec: wire::ANY_PLD_SPEC.into(),
-        };
-        let cancel = Kwargs::new(Bytes::from_static(b"\x81\xa3cid\xa1a")).unwrap();
-        let func = ["a", "b", "c", "d", "e", "f", "g", "h"][usize::from(pair[1] / 8) % 8];
-        let kind = Kind::ALL[usize::from(pair[1]) % 3];
-        let message = match pair[0] % 16 {
-            0 => Message::Start(start("self", "_cancel_task", cancel)),
-            1 => Message::Start(start("self", "cancel", Kwargs::EMPTY)),
-            2..=4 => Message::Start(start("demo", func, Kwargs::EMPTY)),
-            5 | 6 => Message::StartAck { cid: wire_cid, functype: kind },
-            7 => Message::Started { cid: wire_cid, pld: int(1) },
-            8..=10 => Message::Yield { cid: wire_cid, pld: int(2) },
-            11 => Message::Stop { cid: wire_cid },
-            12 => Message::Return { cid: wire_cid, pld: int(3) },
-            13 => Message::CancelAck { cid: wire_cid, pld: true },
-            _ => Message::Error(Box::new(error)),
-        };
-        wire::encode(&message, &mut stream);
-        if pair[0] == 255 {
-            stream.truncate(stream.len() - 1);
-        }
-    }
-    stream.to_vec()
-}
 
 /// Pairs with one dialog in every situation, with its handle at each side.
 fn situations() -> Vec<(Pair, DialogId, DialogId)> {
@@ -164,10 +55,10 @@ fn situations() -> Vec<(Pair, DialogId, DialogId)> {
     situations
 }
 
-type Verb = fn(&mut Connection, scipp_proto::Instant, DialogId) -> bool;
+pub(crate) type Verb = fn(&mut Connection, scipp_proto::Instant, DialogId) -> bool;
 
 /// Every verb; each says whether it failed.
-const VERBS: [(&str, Verb); 18] = [
+pub(crate) const VERBS: [(&str, Verb); 18] = [
     ("open", |conn, now, _| conn.open(now, &call(Kind::Function)).is_err()),
     ("accept", |conn, _, id| conn.accept(id, Kind::Context).is_err()),
     ("refuse", |conn, _, id| conn.refuse(id, report("E")).is_err()),
@@ -312,69 +203,6 @@ fn clones_behave_alike() {
                 }
             }
         }
-    }
-}
-
-/// Two views of one dialog with frames on their way, as the table alone sees them.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Views {
-    phases: [Phase; 2],
-    on_their_way: [Vec<Signal>; 2],
-}
-
-/// D-27.
-#[test]
-fn what_one_role_may_send_is_legal_or_crossed_at_the_other() {
-    /// Frames on their way in each direction at most: more show nothing new.
-    const DEPTH: usize = 4;
-    let mut states = 0;
-    for kind in Kind::ALL {
-        let start = Views { phases: [Phase::Requested; 2], on_their_way: [vec![], vec![]] };
-        let (mut seen, mut open) = (HashSet::from([start.clone()]), vec![start]);
-        while let Some(views) = open.pop() {
-            states += 1;
-            for role in [Role::Parent, Role::Child] {
-                let (us, them) = (role as usize, role.peer() as usize);
-                let mut next = Vec::new();
-                for signal in frames_of(kind, role) {
-                    let Verdict::To(phase) = step(kind, views.phases[us], role, signal) else { continue };
-                    let mut views = views.clone();
-                    views.phases[us] = phase;
-                    views.on_their_way[us].push(signal);
-                    next.push(views);
-                }
-                if let Some(&signal) = views.on_their_way[us].first() {
-                    let mut views = views.clone();
-                    views.on_their_way[us].remove(0);
-                    match step(kind, views.phases[them], role, signal) {
-                        Verdict::To(phase) => views.phases[them] = phase,
-                        Verdict::Crossed => {}
-                        Verdict::Illegal(violation) => panic!("{violation}, though it was sent by the table"),
-                    }
-                    next.push(views);
-                }
-                next.retain(|views| views.on_their_way.iter().all(|frames| frames.len() <= DEPTH));
-                open.extend(next.into_iter().filter(|views| seen.insert(views.clone())));
-            }
-        }
-    }
-    println!("{states} states of two views");
-    assert!(states > 1000);
-}
-
-/// What a role has frames for.
-fn frames_of(kind: Kind, role: Role) -> Vec<Signal> {
-    match role {
-        Role::Parent => vec![Signal::Yield, Signal::Stop, Signal::Notice],
-        Role::Child => vec![
-            Signal::StartAck(kind),
-            Signal::Started,
-            Signal::Yield,
-            Signal::Stop,
-            Signal::Return,
-            Signal::Error,
-            Signal::Notice,
-        ],
     }
 }
 

@@ -1,0 +1,62 @@
+//! Frames of a peer.
+
+use bytes::{Bytes, BytesMut};
+use scipp_conformance::script::int;
+use scipp_proto::wire::{self, ErrorMsg, Message, Start};
+use scipp_proto::{Kind, Kwargs, Uid};
+
+/// Frames of a peer, two bytes for each: some about its own dialogs, some about ours, whole and torn.
+pub(crate) fn stream_of(choices: &[u8], own: &[String]) -> Vec<u8> {
+    let theirs = ["a", "b", "c"].map(str::to_owned);
+    let mut stream = BytesMut::new();
+    for pair in choices.chunks_exact(2) {
+        let cids: Vec<&str> = own.iter().chain(&theirs).map(String::as_str).collect();
+        let cid = cids[usize::from(pair[1]) % cids.len()];
+        let uid = Uid::new("peer", "p");
+        let error = ErrorMsg {
+            src_uid: uid.clone(),
+            src_type_str: "E".to_owned(),
+            boxed_type_str: ["E", "ContextCancelled", "StreamOverrun"][usize::from(pair[1] / 64) % 3]
+                .to_owned(),
+            relay_path: vec![uid.clone()],
+            message: None,
+            tb_str: String::new(),
+            canceller: (pair[1] < 128).then(|| uid.clone()),
+            sender: Some(Uid::new("us", "u")),
+            cid: Some(cid.into()),
+            bad_msg: None,
+            bad_msg_as_dict: None,
+            repaired: false,
+        };
+        let wire_cid = wire::Text::from(cid);
+        let start = |ns: &'static str, func: &'static str, kwargs| Start {
+            cid: wire_cid,
+            ns: ns.into(),
+            func: func.into(),
+            kwargs,
+            uid_name: "peer".into(),
+            uid_uuid: "p".into(),
+            pld_spec: wire::ANY_PLD_SPEC.into(),
+        };
+        let cancel = Kwargs::new(Bytes::from_static(b"\x81\xa3cid\xa1a")).unwrap();
+        let func = ["a", "b", "c", "d", "e", "f", "g", "h"][usize::from(pair[1] / 8) % 8];
+        let kind = Kind::ALL[usize::from(pair[1]) % 3];
+        let message = match pair[0] % 16 {
+            0 => Message::Start(start("self", "_cancel_task", cancel)),
+            1 => Message::Start(start("self", "cancel", Kwargs::EMPTY)),
+            2..=4 => Message::Start(start("demo", func, Kwargs::EMPTY)),
+            5 | 6 => Message::StartAck { cid: wire_cid, functype: kind },
+            7 => Message::Started { cid: wire_cid, pld: int(1) },
+            8..=10 => Message::Yield { cid: wire_cid, pld: int(2) },
+            11 => Message::Stop { cid: wire_cid },
+            12 => Message::Return { cid: wire_cid, pld: int(3) },
+            13 => Message::CancelAck { cid: wire_cid, pld: true },
+            _ => Message::Error(Box::new(error)),
+        };
+        wire::encode(&message, &mut stream);
+        if pair[0] == 255 {
+            stream.truncate(stream.len() - 1);
+        }
+    }
+    stream.to_vec()
+}
