@@ -33,7 +33,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Does not run it: sends `Error` in place of `StartAck` (of an actor cancel: after it).
+    /// Does not run it: sends `Error` in place of `StartAck` (of an actor cancel: after it).
     ///
     /// # Errors
     ///
@@ -43,6 +43,7 @@ impl Connection {
         if dialog.is_ended() {
             return Err(Misuse::Ended(Verb::Refuse));
         }
+        //
         if dialog.phase != Phase::Requested && !dialog.is_actor_cancel() {
             return Err(Misuse::WrongTarget(Verb::Refuse));
         }
@@ -70,7 +71,7 @@ impl Connection {
 
     /// The task returned. Sends `Return`, before it `Stop` as [`Config::stop_rule`](crate::Config) says;
     /// of a generator `Stop` alone, and `value` is not looked at. If the task was told to end, this is
-    /// [`unwound`](Self::unwound). (D-10, D-16)
+    /// [`unwound`](Self::unwound).
     ///
     /// # Errors
     ///
@@ -82,19 +83,23 @@ impl Connection {
         if dialog.is_actor_cancel() {
             return Err(Misuse::WrongTarget(Verb::Finish));
         }
+        // (D-16)
         if dialog.unwind.is_some() && !dialog.is_ended() {
             return self.unwound(id);
         }
+
         let is_generator = dialog.kind == Kind::Generator;
         let signal = if is_generator { Signal::Stop } else { Signal::Return };
         let next = permit(dialog, Verb::Finish, signal)?;
         let cid = Arc::clone(&dialog.cid);
         let is_checked = !is_generator && dialog.bound.as_ref().is_some_and(|bound| bound.terms.check_return);
+        // (D-10)
         let stop_first = match (dialog.judge(Role::Child, Signal::Stop), stop_rule) {
             (Verdict::To(stopped), StopRule::Always) => Some(stopped),
             (Verdict::To(stopped), StopRule::OpenedOnly) if dialog.stream_opened => Some(stopped),
             (Verdict::To(_) | Verdict::Crossed | Verdict::Illegal(_), _) => None,
         };
+
         if is_checked {
             self.validate(id, MsgKind::Return, &value)?;
         }
@@ -166,11 +171,11 @@ impl Connection {
                 }
                 (report::cancelled(&us, &canceller, &path, &dialog.cid), cancelled)
             }
-            Unwind::Failed(failure) => {
+            Unwind::Failed { failure, bad_msg } => {
                 let msg = match &failure {
                     Failure::Remote(error) => report::relayed(&us, Some(&peer), error, &limits, &dialog.cid),
                     Failure::Violation(violation) => {
-                        report::violated(&us, &peer, violation, &limits, &dialog.cid)
+                        report::violated(&us, &peer, violation, bad_msg, &limits, &dialog.cid)
                     }
                     Failure::Reported(type_name) => report::refused(&us, type_name, "", &dialog.cid),
                 };

@@ -24,4 +24,6 @@ pub struct Counters {
     pub overruns: u64,
     /// Requests refused by the core itself.
     pub refused: u64,
+    /// Values received that did not conform to the terms of their dialogs, arguments included.
+    pub mistyped: u64,
 }

@@ -2,6 +2,8 @@
 
 use alloc::{boxed::Box, sync::Arc};
 
+use bytes::Bytes;
+
 use crate::connection::{Connection, Status};
 use crate::dialog::{CancelledBy, Dialog, Purpose, Unwind};
 use crate::enforce::Fate;
@@ -12,7 +14,7 @@ use crate::payload::Payload;
 use crate::phase::{CancelPhase, Phase, Role, Signal, Verdict};
 use crate::remote::{RemoteError, RemoteErrorKind};
 use crate::report;
-use crate::wire::{ErrorMsg, Message, MsgKind, Text};
+use crate::wire::{ErrorMsg, Message, MsgKind, Rejected, Text};
 
 impl Connection {
     /// A frame of a dialog, errors and acknowledgements apart: the table judges it.
@@ -148,20 +150,25 @@ impl Connection {
         }
     }
 
-    /// `Error`. Without an id the peer as a whole has failed. (D-4, D-5, D-6, D-22)
+    /// `Error`. Without an id the peer as a whole has failed.
     pub(crate) fn on_error(&mut self, msg: ErrorMsg) {
         if self.status == Status::Handshake {
             return self.violated(PeerViolation::ExpectedAid(MsgKind::Error));
         }
+
+        // (D-22)
         let cid = msg.cid.clone();
         let error = report::repaired(msg, &self.peer_uid(), self.config.max_text);
         let Some(cid) = cid else { return self.lose(CloseReason::PeerFailed(Arc::new(error))) };
+
         let Some(id) = self.lookup(Text::from(&cid)) else { return self.count_stray(Text::from(&cid)) };
         let Some(dialog) = self.table.get(id) else { return };
         if let Purpose::CancelRequest { .. } = dialog.purpose {
             return self.on_reply_to_cancel(id, Signal::Error);
         }
         let (role, is_notice) = (dialog.role, self.is_notice(dialog, &error));
+
+        // After our own cancel a notice is no news; nor is any error to a task that was told to end. (D-6, D-16)
         let changes_nothing = match role {
             Role::Child => dialog.unwind.is_some(),
             Role::Parent => is_notice && dialog.cancel != CancelPhase::Idle,
@@ -169,6 +176,8 @@ impl Connection {
         if dialog.is_ended() || changes_nothing {
             return self.count_crossed(id);
         }
+
+        // (D-4, D-5, D-6)
         let error = Arc::new(self.afford(id, error));
         match role {
             Role::Child => self.on_error_from_parent(id, error),
@@ -231,7 +240,7 @@ impl Connection {
                 by: CancelledBy::Parent,
                 path: error.msg.relay_path.clone(),
             },
-            _ => Unwind::Failed(Failure::Remote(error)),
+            _ => Unwind::from(Failure::Remote(error)),
         };
         self.tell_to_unwind(id, unwind);
     }
@@ -244,13 +253,37 @@ impl Connection {
             return self.count_crossed(id);
         }
         if dialog.role == Role::Child {
-            return self.tell_to_unwind(id, Unwind::Failed(Failure::Violation(violation)));
+            return self.tell_to_unwind(id, Unwind::from(Failure::Violation(violation)));
         }
         if dialog.failure.is_none() {
             dialog.failure = Some(Box::new(Failure::Violation(violation)));
             self.notify(id, DialogEvent::Failed);
         }
         self.request_cancel(id);
+    }
+
+    /// The same over a wrong envelope, which a child sends back when its task is over. (D36)
+    pub(crate) fn break_by_envelope(&mut self, id: DialogId, rejected: Rejected, frame: &Bytes) {
+        let violation = PeerViolation::Rejected(rejected);
+        let runs_on = |dialog: &Dialog| dialog.is_running_task() && dialog.unwind.is_none();
+        if !self.table.get(id).is_some_and(runs_on) {
+            return self.break_dialog(id, violation);
+        }
+        let bad_msg = self.keep(id, frame);
+        self.tell_to_unwind(id, Unwind::Failed { failure: Failure::Violation(violation), bad_msg });
+    }
+
+    /// A frame as something that a dialog keeps of an error, if that is not too much.
+    fn keep(&mut self, id: DialogId, frame: &Bytes) -> Option<Payload> {
+        let bytes = self.error_bytes.saturating_add(frame.len());
+        if frame.len() > self.config.max_text || bytes > self.config.error_bytes {
+            return None;
+        }
+        let kept = Payload::new(Bytes::copy_from_slice(frame)).ok()?;
+        let dialog = self.table.get_mut(id)?;
+        dialog.error_bytes = dialog.error_bytes.saturating_add(frame.len());
+        self.error_bytes = bytes;
+        Some(kept)
     }
 
     /// A child's task has to end. Only the first reason counts. One that was not accepted yet is refused
@@ -262,7 +295,7 @@ impl Connection {
         }
         let event = match &unwind {
             Unwind::Cancelled { .. } => DialogEvent::CancelRequested,
-            Unwind::Failed(_) => DialogEvent::Failed,
+            Unwind::Failed { .. } => DialogEvent::Failed,
         };
         dialog.unwind = Some(Box::new(unwind));
         let is_unaccepted = dialog.phase == Phase::Requested;

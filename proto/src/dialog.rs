@@ -49,7 +49,18 @@ pub(crate) enum Unwind {
         path: Vec<Uid>,
     },
     /// An error was received, or the parent broke a rule.
-    Failed(Failure),
+    Failed {
+        /// Which.
+        failure: Failure,
+        /// The message that broke it, if its envelope did, and it is not too long to be kept.
+        bad_msg: Option<Payload>,
+    },
+}
+
+impl From<Failure> for Unwind {
+    fn from(failure: Failure) -> Self {
+        Self::Failed { failure, bad_msg: None }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -168,7 +179,7 @@ impl Dialog {
     /// A received error, cancellation apart: the stream was torn down by it and gets no `Stop`.
     pub(crate) fn received_failure(&self) -> Option<&Failure> {
         match (self.failure.as_deref(), self.unwind.as_deref()) {
-            (Some(failure), _) | (None, Some(Unwind::Failed(failure))) => Some(failure),
+            (Some(failure), _) | (None, Some(Unwind::Failed { failure, .. })) => Some(failure),
             (None, Some(Unwind::Cancelled { .. }) | None) => None,
         }
     }
@@ -223,7 +234,7 @@ impl Dialog {
                 CancelledBy::Parent => Trouble::ByPeer,
                 CancelledBy::Actor => Trouble::ByActor,
             },
-            (Some(Outcome::Cancelled { .. }) | None, Some(Unwind::Failed(_))) => Trouble::Error,
+            (Some(Outcome::Cancelled { .. }) | None, Some(Unwind::Failed { .. })) => Trouble::Error,
             (None, None) => {
                 if self.failure.is_some() {
                     Trouble::Error

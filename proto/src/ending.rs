@@ -57,7 +57,7 @@ impl Connection {
     pub(crate) fn end_void(&mut self, id: DialogId, violation: PeerViolation) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         if dialog.role == Role::Child {
-            return self.tell_to_unwind(id, Unwind::Failed(Failure::Violation(violation)));
+            return self.tell_to_unwind(id, Unwind::from(Failure::Violation(violation)));
         }
         let Verdict::To(next) = dialog.judge(Role::Child, Signal::Void) else { return };
         dialog.phase = next;
@@ -90,7 +90,7 @@ impl Connection {
 
 /// What every ending has in common.
 impl Connection {
-    /// The one place where a dialog gets its outcome; its phase has ended just before. (D-29)
+    /// The one place where a dialog gets its outcome; its phase has ended just before.
     pub(crate) fn settle(&mut self, id: DialogId, outcome: Outcome) {
         let Some(dialog) = self.table.get_mut(id) else { return };
         dialog.outcome = Some(Box::new(outcome));
@@ -111,6 +111,7 @@ impl Connection {
             self.pay_owed_acks(id);
             self.answer_actor_cancels();
         }
+        // (D-29)
         if is_released || is_hidden {
             self.unseen = self.unseen.saturating_sub(1);
             self.forget(id);
@@ -278,7 +279,7 @@ impl Connection {
         let by = CancelledBy::Itself;
         match dialog.unwind.as_deref_mut() {
             Some(Unwind::Cancelled { canceller: named, by: cause, .. }) => (*named, *cause) = (canceller, by),
-            Some(Unwind::Failed(_)) => {}
+            Some(Unwind::Failed { .. }) => {}
             None => {
                 let path = alloc::vec::Vec::new();
                 dialog.unwind = Some(Box::new(Unwind::Cancelled { canceller, by, path }));

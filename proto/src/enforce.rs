@@ -219,10 +219,12 @@ impl Connection {
         let is_affordable =
             len <= self.config.max_text && self.error_bytes.saturating_add(len) <= self.config.error_bytes;
         let value = is_affordable.then(|| value.compact());
+        let dialog = self.table.get(id)?;
         Some(Mistyped {
             culprit: found.culprit,
             kind: found.kind,
-            cid: Arc::clone(&self.table.get(id)?.cid),
+            cid: Arc::clone(&dialog.cid),
+            caller: dialog.caller,
             spec: found.spec.label(),
             mismatch: found.mismatch.clone(),
             value,
@@ -322,6 +324,7 @@ impl Connection {
 
     /// Reports it, before anything that follows from it.
     fn tell_mistyped(&mut self, id: DialogId, error: &Arc<Mistyped>) {
+        self.counters.mistyped = self.counters.mistyped.saturating_add(1);
         if self.table.get(id).is_some_and(Dialog::is_visible) {
             self.events.push_back(Event::Mistyped { id, error: Arc::clone(error) });
         }

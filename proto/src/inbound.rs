@@ -66,14 +66,17 @@ impl Connection {
         self.events.push_back(Event::Established { peer });
     }
 
-    /// A frame that is no message, or a message with a wrong envelope. (W-30 to W-33)
+    /// A frame that is no message, or a message with a wrong envelope.
     fn on_rejected(&mut self, frame: &Bytes, rejected: Rejected) {
+        // (W-30)
         if rejected.fault == Fault::Malformed
             && self.counters.malformed < u64::from(self.config.malformed_budget)
         {
             self.counters.malformed = self.counters.malformed.saturating_add(1);
             return;
         }
+
+        // Who cannot say which dialog it is about ends the connection. (W-30, W-31)
         let (kind, cid, is_cancel_request) = match &rejected.fault {
             Fault::Envelope { kind, cid, is_cancel_request } if self.status != Status::Handshake => {
                 (*kind, Arc::clone(cid), *is_cancel_request)
@@ -82,6 +85,8 @@ impl Connection {
                 return self.violated(PeerViolation::Rejected(rejected));
             }
         };
+
+        // Who can harms that dialog. (W-32)
         let cid = Text::from(&cid);
         match kind {
             MsgKind::Start if self.is_in_use(cid) => self.violated(PeerViolation::CidReuse),
@@ -89,7 +94,9 @@ impl Connection {
                 let type_name = if is_cancel_request { "TypeError" } else { "MsgTypeError" };
                 self.refuse_envelope(cid, type_name, &rejected, frame);
             }
+            // (W-33)
             MsgKind::Error => self.on_error(wire::salvage_error(frame, &self.config.limits())),
+            // (W-32, D-17)
             MsgKind::CancelAck if self.is_cancel(cid) => self.on_cancel_ack(cid, false),
             MsgKind::Aid
             | MsgKind::SpawnSpec
@@ -99,7 +106,7 @@ impl Connection {
             | MsgKind::Stop
             | MsgKind::Return
             | MsgKind::CancelAck => match self.lookup(cid) {
-                Some(id) => self.break_dialog(id, PeerViolation::Rejected(rejected)),
+                Some(id) => self.break_by_envelope(id, rejected, frame),
                 None => self.count_stray(cid),
             },
         }

@@ -218,6 +218,6 @@ pub use terms::{Narrowing, Parity, Terms, TypePolicy};
 pub use time::Instant;
 pub use timestamp::Timestamp;
 #[cfg(feature = "serde")]
-pub use typed::{EncodeError, TypeError};
+pub use typed::{EncodeError, FromPayload, ToPayload, TypeError};
 pub use view::DialogRef;
 pub use wire::Kind;

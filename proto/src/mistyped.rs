@@ -1,6 +1,7 @@
 //! A value of the wrong type: whose, where, and what was due instead.
 
 use alloc::{format, string::String, sync::Arc};
+use core::panic::Location;
 
 use bytes::BytesMut;
 
@@ -21,6 +22,8 @@ pub struct Mistyped {
     pub kind: MsgKind,
     /// The dialog's id on the wire.
     pub cid: Arc<str>,
+    /// The line of our own code that the dialog is of, see [`DialogRef::caller`](crate::DialogRef::caller).
+    pub caller: Option<&'static Location<'static>>,
     /// The spec in force, as it is written, shortened.
     pub spec: String,
     /// The first part that does not conform.

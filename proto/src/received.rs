@@ -96,6 +96,27 @@ impl Connection {
     }
 }
 
+/// For readers who ask for one thing after the other.
+impl Connection {
+    /// As [`take`](Self::take); tells as well why the item does not conform, if it was handed over. (P-20)
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::UnknownDialog`].
+    pub fn take_checked(&mut self, id: DialogId) -> Result<(Take, Option<Box<Mistyped>>), Misuse> {
+        let (take, breaks) = self.take_marked(id)?;
+        let Take::Item(item) = &take else { return Ok((take, None)) };
+        let error = self.visible(id)?.mistyped(MsgKind::Yield, item, breaks);
+        Ok((take, error))
+    }
+
+    /// Why the first value or the result does not conform, if it was handed over. (P-20)
+    pub fn handed_over(&self, id: DialogId, kind: MsgKind, value: &Payload) -> Option<Box<Mistyped>> {
+        let dialog = self.visible(id).ok()?;
+        dialog.mistyped(kind, value, dialog.broken_by(kind))
+    }
+}
+
 impl Dialog {
     /// A value as its reader gets it: marked if there is a spec that it does not conform to. (P-20)
     fn received(
@@ -105,16 +126,23 @@ impl Dialog {
         breaks: Option<PldSpec>,
         conforming: impl FnOnce(Payload) -> Received,
     ) -> Received {
-        let found = breaks.and_then(|spec| Some((spec.label(), spec.check(&value).err()?)));
-        let Some((spec, mismatch)) = found else { return conforming(value) };
-        let (culprit, cid) = (self.role.peer(), Arc::clone(&self.cid));
-        Received::Mistyped(Box::new(Mistyped {
-            culprit,
+        match self.mistyped(kind, &value, breaks) {
+            Some(error) => Received::Mistyped(error),
+            None => conforming(value),
+        }
+    }
+
+    /// What is wrong with a received value, if there is a spec that it does not conform to.
+    fn mistyped(&self, kind: MsgKind, value: &Payload, breaks: Option<PldSpec>) -> Option<Box<Mistyped>> {
+        let spec = breaks?;
+        Some(Box::new(Mistyped {
+            culprit: self.role.peer(),
             kind,
-            cid,
-            spec,
-            mismatch,
-            value: Some(value),
+            cid: Arc::clone(&self.cid),
+            caller: self.caller,
+            spec: spec.label(),
+            mismatch: spec.check(value).err()?,
+            value: Some(value.clone()),
             start: None,
         }))
     }

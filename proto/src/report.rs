@@ -1,6 +1,7 @@
 //! The `Error` messages we send: what stands in each field, and what never does.
 
 use alloc::{format, string::String, sync::Arc, vec, vec::Vec};
+use core::fmt::Write as _;
 
 use crate::error::PeerViolation;
 use crate::event::Report;
@@ -86,19 +87,33 @@ pub(crate) fn violated(
     us: &Uid,
     culprit: &Uid,
     violation: &PeerViolation,
+    bad_msg: Option<Payload>,
     limits: &Limits,
     cid: &Arc<str>,
 ) -> ErrorMsg {
-    let text = format!("{culprit} broke a rule: {violation}");
+    let mut text = format!("{culprit} broke a rule: {violation}");
     let type_name = match violation {
         PeerViolation::Mistyped(mistyped) => return failed(us, mistyped.report(text), limits, cid),
-        PeerViolation::Rejected(_) => MSG_TYPE_ERROR,
+        PeerViolation::Rejected(_) => {
+            let loose = bad_msg.as_ref().and_then(|bad| LooseMsg::read(bad.as_bytes()));
+            list_errors(&mut text, loose.as_ref());
+            let report = Report { bad_msg_as_dict: bad_msg, ..Report::new(MSG_TYPE_ERROR, text) };
+            return failed(us, report, limits, cid);
+        }
         PeerViolation::OutOfPhase(_)
         | PeerViolation::ExpectedAid(_)
         | PeerViolation::Late(_)
         | PeerViolation::CidReuse => "MessagingError",
     };
     native(us, type_name, text, cid)
+}
+
+/// Adds what is wrong with the fields of a message, each on a line.
+pub(crate) fn list_errors(text: &mut String, loose: Option<&LooseMsg>) {
+    for error in loose.into_iter().flat_map(LooseMsg::errors) {
+        // Writing to memory cannot fail.
+        let _ = write!(text, "\n{error}");
+    }
 }
 
 /// An error received elsewhere, passed on to `to`: its source stays, we become its last hop. Offending

@@ -1,7 +1,6 @@
 //! Requests of the peer: what is run, what is refused, what is cancelled.
 
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
-use core::fmt::Write as _;
 
 use bytes::Bytes;
 
@@ -120,10 +119,7 @@ impl Connection {
         let is_about_types = type_name == report::MSG_TYPE_ERROR && frame.len() <= self.config.max_text;
         let loose = LooseMsg::read(frame).filter(|_| is_about_types && self.has_room());
         let mut text = format!("{rejected}");
-        for error in loose.iter().flat_map(LooseMsg::errors) {
-            // Writing to memory cannot fail.
-            let _ = write!(text, "\n{error}");
-        }
+        report::list_errors(&mut text, loose.as_ref());
         let msg = ErrorMsg {
             bad_msg_as_dict: loose.filter(LooseMsg::is_complete).and_then(|loose| loose.as_payload()),
             ..report::refused(&self.ours.uid, type_name, &text, &cid.as_str().into())

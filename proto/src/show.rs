@@ -1,6 +1,7 @@
 //! A remote error for people, on several lines.
 
 use core::fmt;
+use core::panic::Location;
 
 use crate::escape::escaped;
 use crate::identity::Uid;
@@ -44,17 +45,24 @@ use crate::remote::RemoteError;
 pub struct ErrorReport<'a> {
     error: &'a RemoteError,
     header: bool,
+    caller: Option<&'static Location<'static>>,
 }
 
 impl<'a> ErrorReport<'a> {
     pub(crate) const fn new(error: &'a RemoteError) -> Self {
-        Self { error, header: true }
+        Self { error, header: true, caller: None }
     }
 
     /// Without the type at the beginning: for printing where the type stands already.
     #[must_use]
     pub const fn without_header(self) -> Self {
         Self { header: false, ..self }
+    }
+
+    /// With the line of our own code whose dialog it ended, see [`DialogRef::caller`](crate::DialogRef::caller).
+    #[must_use]
+    pub const fn called_at(self, caller: Option<&'static Location<'static>>) -> Self {
+        Self { caller, ..self }
     }
 }
 
@@ -87,6 +95,9 @@ impl fmt::Display for ErrorReport<'_> {
         }
         if let Some(cid) = error.cid() {
             writeln!(f, "  dialog: {}", escaped(cid))?;
+        }
+        if let Some(caller) = self.caller {
+            writeln!(f, "  called at: {caller}")?;
         }
         self.write_bad_msg(f)?;
         if error.repaired || msg.repaired {

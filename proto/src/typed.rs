@@ -67,6 +67,50 @@ pub struct TypeError {
     pub reason: String,
 }
 
+/// What a payload can be received as: a value that serde reads, or the payload itself, as it is.
+pub trait FromPayload: Sized {
+    /// The value of a payload.
+    ///
+    /// # Errors
+    ///
+    /// As [`Payload::decode`]. A payload always is one.
+    fn from_payload(payload: Payload) -> Result<Self, TypeError>;
+}
+
+impl<T: DeserializeOwned> FromPayload for T {
+    fn from_payload(payload: Payload) -> Result<Self, TypeError> {
+        payload.decode()
+    }
+}
+
+impl FromPayload for Payload {
+    fn from_payload(payload: Payload) -> Result<Self, TypeError> {
+        Ok(payload)
+    }
+}
+
+/// What can be sent: a value that serde writes, or a payload, as it is.
+pub trait ToPayload {
+    /// It as a payload.
+    ///
+    /// # Errors
+    ///
+    /// As [`Payload::encode`]. A payload always is one.
+    fn to_payload(&self) -> Result<Payload, EncodeError>;
+}
+
+impl<T: Serialize + ?Sized> ToPayload for T {
+    fn to_payload(&self) -> Result<Payload, EncodeError> {
+        Payload::encode(self)
+    }
+}
+
+impl ToPayload for Payload {
+    fn to_payload(&self) -> Result<Payload, EncodeError> {
+        Ok(self.clone())
+    }
+}
+
 impl Payload {
     /// The payload that stands for `value`. (P-2)
     ///
@@ -307,6 +351,14 @@ mod tests {
         assert_eq!(Payload::encode_exact(&f64::NAN).unwrap_err().to_string(), "NaN comes back as NaN");
         let error = Payload::encode_exact(&Lossy { kept: 1, lost: 2 }).unwrap_err();
         assert_eq!(error.to_string(), "Lossy { kept: 1, lost: 2 } comes back as Lossy { kept: 1, lost: 0 }");
+    }
+
+    #[test]
+    fn a_payload_is_sent_and_received_as_it_is() {
+        let payload = Payload::new(Bytes::from_static(b"\xcd\x00\x01")).unwrap();
+        assert_eq!((payload.to_payload(), 1.to_payload()), (Ok(payload.clone()), Payload::encode(&1)));
+        assert_eq!(FromPayload::from_payload(payload.clone()), Ok(payload.clone()));
+        assert_eq!(FromPayload::from_payload(payload), Ok(1_u8));
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl Connection {
     }
 
     /// Lets go of a dialog. A live one is ended: a parent cancels it and forgets it when it has ended, a
-    /// child fails it (`RuntimeError`), or unwinds it if it was told to end. (D-29)
+    /// child fails it (`RuntimeError`), or unwinds it if it was told to end.
     pub fn release(&mut self, now: Instant, id: DialogId) {
         self.advance_clock(now);
         let Some(dialog) = self.table.get_mut(id).filter(|dialog| dialog.is_visible()) else { return };
@@ -163,6 +163,8 @@ impl Connection {
         dialog.dropped = dialog.dropped.saturating_add(dropped as u64);
         dialog.first = None;
         self.inbox_bytes = self.inbox_bytes.saturating_sub(bytes);
+
+        // (D-29)
         let (role, is_ended) = (dialog.role, dialog.is_ended());
         match role {
             _ if is_ended => self.forget(id),
@@ -364,6 +366,16 @@ impl Connection {
         self.pause_reading(id);
         self.resume_reading();
         Ok(())
+    }
+}
+
+/// For drivers, which are called by others.
+impl Connection {
+    /// Says which line of the application a dialog is of, where that is not the line that opened or accepted it.
+    pub fn set_caller(&mut self, id: DialogId, caller: &'static Location<'static>) {
+        if let Some(dialog) = self.table.get_mut(id) {
+            dialog.caller = Some(caller);
+        }
     }
 }
 

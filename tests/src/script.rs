@@ -1,8 +1,10 @@
 //! Shorthand for scripted dialogs: what tests say to a pair of cores.
 
 use bytes::Bytes;
-use scipp_proto::wire::{self, Message, MsgKind};
-use scipp_proto::{Call, Connection, DialogId, Kind, Kwargs, Outcome, Payload, Report, Target};
+use scipp_proto::wire::{self, ErrorMsg, Message, MsgKind};
+use scipp_proto::{Call, Connection, DialogId, Kind, Kwargs, Outcome, Payload, Report, Target, Uid};
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 
 use crate::pair::{Pair, Side};
 
@@ -14,6 +16,34 @@ use crate::pair::{Pair, Side};
 pub fn int(n: u8) -> Payload {
     assert!(n < 128);
     Payload::new(Bytes::copy_from_slice(&[n])).expect("a fixint is a value")
+}
+
+/// A value that cannot be sent.
+#[derive(Debug)]
+pub struct Unsendable;
+
+impl Serialize for Unsendable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(S::Error::custom("it has no form"))
+    }
+}
+
+/// An error that arose at this actor, of no dialog yet.
+pub fn error_by(uid: Uid, class: &str) -> ErrorMsg {
+    ErrorMsg {
+        src_uid: uid.clone(),
+        src_type_str: class.to_owned(),
+        boxed_type_str: class.to_owned(),
+        relay_path: vec![uid],
+        message: None,
+        tb_str: String::new(),
+        canceller: None,
+        sender: None,
+        cid: None,
+        bad_msg: None,
+        bad_msg_as_dict: None,
+        repaired: false,
+    }
 }
 
 /// A call of `demo:f`.

@@ -6,15 +6,14 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_common::{ConnectError, Entrance, Handles, Path, Profile, TaskError, Ticket};
-use scipp_proto::{Canceller, Identity, RuntimeEndpoint};
+use scipp_common::{ConnectError, Endpoint, Entrance, Handles, Profile, TaskError, Ticket};
+use scipp_proto::{Canceller, Identity, RuntimeEndpoint, ToPayload};
 
 use crate::child::{ChildContext, Yielder};
 use crate::dialog::Dialog;
-use crate::endpoint::{self, Endpoints, Task};
+use crate::handler::{self, Endpoints, Task};
 use crate::link::Link;
 use crate::listener::{Door, Listener, Welcome};
 use crate::portal::Portal;
@@ -104,7 +103,7 @@ impl Actor {
     }
 }
 
-/// An actor to be.
+/// An actor to be. What it serves has a module path and a name, or is an [`Endpoint`] with terms.
 #[derive(Debug)]
 pub struct ActorBuilder {
     profile: Profile,
@@ -114,54 +113,58 @@ pub struct ActorBuilder {
 impl ActorBuilder {
     /// Serves a function: arguments in, one result out.
     #[must_use]
+    #[track_caller]
     pub fn function<A, R, E>(
         mut self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static,
     ) -> Self
     where
         A: DeserializeOwned + 'static,
-        R: Serialize + 'static,
+        R: ToPayload + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.add(path, endpoint::function(f));
+        self.endpoints.add(endpoint, handler::function(f));
         self
     }
 
     /// Serves a generator: arguments in, items out.
     #[must_use]
+    #[track_caller]
     pub fn generator<A, E>(
         mut self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(A, Yielder) -> Result<(), E> + Send + Sync + 'static,
     ) -> Self
     where
         A: DeserializeOwned + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.add(path, endpoint::generator(f));
+        self.endpoints.add(endpoint, handler::generator(f));
         self
     }
 
     /// Serves a context: a first value, a stream both ways, a result.
     #[must_use]
+    #[track_caller]
     pub fn context<A, R, E>(
         mut self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(ChildContext, A) -> Result<R, E> + Send + Sync + 'static,
     ) -> Self
     where
         A: DeserializeOwned + 'static,
-        R: Serialize + 'static,
+        R: ToPayload + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.add(path, endpoint::context(f));
+        self.endpoints.add(endpoint, handler::context(f));
         self
     }
 
     /// Answers a request to the actor's runtime, such as those to a registry. Without an answer they are
     /// refused; `Cancel` is always the driver's.
     #[must_use]
+    #[track_caller]
     pub fn runtime<A, R, E>(
         mut self,
         endpoint: RuntimeEndpoint,
@@ -169,10 +172,10 @@ impl ActorBuilder {
     ) -> Self
     where
         A: DeserializeOwned + 'static,
-        R: Serialize + 'static,
+        R: ToPayload + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.answer(endpoint, endpoint::function(f));
+        self.endpoints.add(endpoint, handler::function(f));
         self
     }
 

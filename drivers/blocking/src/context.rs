@@ -4,11 +4,8 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-
-use scipp_common::{End, Ending, Error, StreamCounters, convert, ended, left};
-use scipp_proto::phase::State;
-use scipp_proto::{Outcome, OverrunPolicy, Uid};
+use scipp_common::{End, Ending, Error, StreamCounters, convert, dialog_methods, ended, left};
+use scipp_proto::{FromPayload, Outcome, OverrunPolicy, Received};
 
 use crate::dialog::Dialog;
 use crate::stream::MsgStream;
@@ -29,8 +26,8 @@ impl Context {
     }
 
     /// Waits for the first value.
-    pub(crate) fn first<F: DeserializeOwned>(&self) -> Result<F, Error> {
-        Ok(convert::value(&self.dialog.first()?)?)
+    pub(crate) fn first<F: FromPayload>(&self) -> Result<F, Error> {
+        Ok(convert::value(self.dialog.first()?)?)
     }
 
     /// Opens the parent's end of the stream, once.
@@ -60,19 +57,22 @@ impl Context {
         ended(self.dialog.outcome()?)
     }
 
-    /// The dialog's id on the wire.
-    pub fn cid(&self) -> Option<String> {
-        self.dialog.look(|dialog| dialog.cid().to_owned())
-    }
-
-    /// Where this end of the dialog is.
-    pub fn state(&self) -> Option<State> {
-        self.dialog.look(|dialog| dialog.state())
-    }
-
-    /// Who cancelled the remote task, as far as known.
-    pub fn canceller(&self) -> Option<Uid> {
-        self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
+    /// What is left of the dialog, message by message: items, the end of the stream, the result. Each comes with
+    /// its kind, as it is; it ends after the result or the first error. For going on to the end after
+    /// [`cancel`](Self::cancel), or where no stream was opened: what comes here does not come to readers of a
+    /// stream.
+    pub fn drain(&self) -> impl Iterator<Item = Result<Received, Error>> {
+        let (mut is_past_stop, mut is_over) = (false, false);
+        std::iter::from_fn(move || {
+            if is_over {
+                return None;
+            }
+            let receive = |end: End, conn: &mut _| end.receive(conn, is_past_stop);
+            let next = self.dialog.take(&self.dialog.patience, receive);
+            is_past_stop |= matches!(next, Ok(Received::Stopped));
+            is_over = matches!(next, Err(_) | Ok(Received::Returned(_)));
+            Some(next)
+        })
     }
 
     /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
@@ -127,7 +127,10 @@ impl Context {
     }
 }
 
-/// The items of a remote generator, as an iterator that ends after the first error.
+dialog_methods!(Context, "The line of the application that opened it.");
+
+/// The items of a remote generator, as an iterator that ends after the first error; one that is
+/// [handed over](Error::Mistyped) does not end it.
 ///
 /// Dropping it cancels the generator if it still runs.
 #[derive(Debug)]
@@ -157,7 +160,7 @@ impl<T> Items<T> {
     }
 }
 
-impl<T: DeserializeOwned> Iterator for Items<T> {
+impl<T: FromPayload> Iterator for Items<T> {
     type Item = Result<T, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -165,10 +168,10 @@ impl<T: DeserializeOwned> Iterator for Items<T> {
             return None;
         }
         let next = self.dialog.take(&self.dialog.patience, End::take).and_then(|item| match item {
-            Some(item) => Ok(Some(convert::value(&item)?)),
+            Some(item) => Ok(Some(convert::value(item)?)),
             None => Ok(None),
         });
-        self.over = !matches!(next, Ok(Some(_)));
+        self.over = !matches!(next, Ok(Some(_)) | Err(Error::Mistyped(_)));
         next.transpose()
     }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use scipp_common::{End, Error, Handle, Inbox, StreamCounters, now};
-use scipp_proto::{Call, Connection, DialogRef, Instant, Outcome, OverrunPolicy, Payload};
+use scipp_common::{End, Error, Handle, Inbox, Opening, StreamCounters, now};
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{Connection, DialogRef, Instant, Outcome, OverrunPolicy, Payload};
 
 use crate::link::{Link, Unmet, Urgency};
 use crate::state::{Seat, State};
@@ -49,12 +50,12 @@ impl Dialog {
     /// Opens a dialog.
     pub(crate) fn open(
         link: &Arc<Link>,
-        call: &Call,
+        opening: &Opening,
         inbox: Option<Inbox>,
         timeout: Option<Duration>,
     ) -> Result<Self, Error> {
         // It is written when the caller waits for the answer, which is now.
-        let dialog = Self::new(link, link.act(Urgency::Soon, |conn| End::open(conn, call, inbox))?);
+        let dialog = Self::new(link, link.act(Urgency::Soon, |conn| End::open(conn, opening, inbox))?);
         dialog.patience.set(timeout);
         Ok(dialog)
     }
@@ -89,6 +90,11 @@ impl Dialog {
         self.disturb(End::cancel)
     }
 
+    /// Whether a value may be sent, as far as its type goes.
+    pub(crate) fn validate(&self, kind: MsgKind, value: &Payload) -> Result<(), Error> {
+        Ok(self.link.lock().conn.validate(self.end.id, kind, value)?)
+    }
+
     /// Child: whether the task shall end.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.inspect(End::check)
@@ -120,12 +126,12 @@ impl Dialog {
         self.look(|dialog| dialog.into()).unwrap_or_default()
     }
 
-    /// The next item, which `take` takes.
-    pub(crate) fn take(
+    /// What is next, which `take` takes.
+    pub(crate) fn take<T>(
         &self,
         patience: &Patience,
-        mut take: impl FnMut(End, &mut Connection) -> Poll<Result<Option<Payload>, Error>>,
-    ) -> Result<Option<Payload>, Error> {
+        mut take: impl FnMut(End, &mut Connection) -> Poll<Result<T, Error>>,
+    ) -> Result<T, Error> {
         self.wait(patience.deadline(), Urgency::Soon, |end, state| take(end, &mut state.conn))
     }
 

@@ -62,6 +62,12 @@
 //!
 //! No lock of this crate is held while a thread blocks or runs code of the application.
 //!
+//! # Types
+//!
+//! An [`Endpoint`] says which values go through its dialogs; each end holds the other to it, from the arguments
+//! to the result, and what becomes of other values is a choice. Without one everything goes through that
+//! the two ends can read.
+//!
 //! The [`guide`] shows how to do things. Works on Unix-like systems.
 
 mod actor;
@@ -69,7 +75,7 @@ mod child;
 mod context;
 mod crew;
 mod dialog;
-mod endpoint;
+mod handler;
 mod link;
 mod listener;
 mod portal;
@@ -89,8 +95,8 @@ pub use listener::Listener;
 pub use portal::Portal;
 pub use scipp_common::convert::NoArgs;
 pub use scipp_common::{
-    Address, ConnectError, ConversionError, Direction, Ending, Error, Path, Profile, StreamCounters, Tap,
-    TappedFrame, TaskError,
+    Address, ConnectError, ConversionError, Direction, Ending, Endpoint, Error, MistypedValue, Narrowed,
+    Profile, RemoteFailure, StreamCounters, Tap, TappedFrame, TaskError,
 };
 pub use scipp_proto as proto;
 pub use stream::MsgStream;

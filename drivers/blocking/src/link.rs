@@ -115,6 +115,8 @@ impl Link {
             if deadline.is_some_and(|deadline| deadline <= now()) {
                 break Err(Unmet::TimedOut);
             }
+            // The core may have something to say of what it passed over.
+            state.drain();
             self.urge(&mut state);
             state = self.flush(state);
             // While the lock was free for the write, others may have acted; and there may be room now.
@@ -165,27 +167,29 @@ impl Link {
             self.nudge(&mut state);
         }
         let over = state.closed.is_some();
-        let dirty = std::mem::take(&mut state.dirty);
-        drop(state);
-        for seat in dirty {
-            seat.ring();
-        }
+        self.tell(state);
         if over {
             self.idle.notify_all();
         }
     }
 
     /// Wakes whom it concerns.
-    pub(crate) fn ring<'a>(&'a self, mut state: Held<'a>) -> Held<'a> {
-        if state.dirty.is_empty() {
+    pub(crate) fn ring<'a>(&'a self, state: Held<'a>) -> Held<'a> {
+        if state.dirty.is_empty() && state.mistyped.is_empty() {
             return state;
         }
-        let dirty = std::mem::take(&mut state.dirty);
+        self.tell(state);
+        self.lock()
+    }
+
+    /// Lets go of the lock, then tells whom it concerns.
+    fn tell(&self, mut state: Held<'_>) {
+        let (mistyped, dirty) = (std::mem::take(&mut state.mistyped), std::mem::take(&mut state.dirty));
         drop(state);
+        self.actor.report(self.serial, mistyped);
         for seat in dirty {
             seat.ring();
         }
-        self.lock()
     }
 
     /// Counts a handle of the application.

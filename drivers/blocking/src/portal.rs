@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use scipp_common::convert::{self, NoArgs};
-use scipp_common::{Address, Ending, Error, GRACE, Inbox, Path, now, returned};
-use scipp_proto::{CloseReason, Counters, Identity, Kind, OverrunPolicy, RuntimeEndpoint, Target};
+use scipp_common::convert::NoArgs;
+use scipp_common::{Address, Ending, Endpoint, Error, GRACE, Inbox, Opening, now, returned};
+use scipp_proto::{CloseReason, Counters, FromPayload, Identity, Kind, OverrunPolicy, RuntimeEndpoint};
 
 use crate::context::{Context, Items};
 use crate::dialog::Dialog;
 use crate::link::Link;
 
-/// A connection to a peer, for opening dialogs.
+/// A connection to a peer, for opening dialogs: with a module path and a name, or with an [`Endpoint`] on its terms.
 ///
 /// Cheap to clone; all clones are the same connection and may be used from any thread. The peer may open
 /// dialogs with us on it at the same time. It is kept alive by threads of its own, whether or not
@@ -74,12 +73,13 @@ impl Portal {
     /// # Errors
     ///
     /// Why there is none. After [`Error::TimedOut`] the function is cancelled.
-    pub fn call<A, R>(&self, path: Path<'_>, args: &A) -> Result<R, Error>
+    #[track_caller]
+    pub fn call<A, R>(&self, endpoint: impl Into<Endpoint>, args: &A) -> Result<R, Error>
     where
         A: Serialize + ?Sized,
-        R: DeserializeOwned,
+        R: FromPayload,
     {
-        returned(self.open(path, Kind::Function, args)?.outcome()?)
+        returned(self.open(endpoint, Kind::Function, args)?.outcome()?)
     }
 
     /// Starts a generator.
@@ -87,12 +87,13 @@ impl Portal {
     /// # Errors
     ///
     /// It could not be asked for. What goes wrong later is an item of the iterator.
-    pub fn iterate<A, T>(&self, path: Path<'_>, args: &A) -> Result<Items<T>, Error>
+    #[track_caller]
+    pub fn iterate<A, T>(&self, endpoint: impl Into<Endpoint>, args: &A) -> Result<Items<T>, Error>
     where
         A: Serialize + ?Sized,
-        T: DeserializeOwned,
+        T: FromPayload,
     {
-        Ok(Items::new(self.open(path, Kind::Generator, args)?))
+        Ok(Items::new(self.open(endpoint, Kind::Generator, args)?))
     }
 
     /// Runs a context and `body` together: `body` gets the parent's end and the context's first value, and
@@ -107,18 +108,19 @@ impl Portal {
     /// # Errors
     ///
     /// Of `body`, or why the context could not be opened or did not end well.
+    #[track_caller]
     pub fn open_context<A, F, T, E>(
         &self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         args: &A,
         body: impl FnOnce(&Context, F) -> Result<T, E>,
     ) -> Result<(T, Ending), E>
     where
         A: Serialize + ?Sized,
-        F: DeserializeOwned,
+        F: FromPayload,
         E: From<Error>,
     {
-        let context = Context::new(self.open(path, Kind::Context, args)?);
+        let context = Context::new(self.open(endpoint, Kind::Context, args)?);
         context.supervise(|| {
             let first = context.first()?;
             body(&context, first)
@@ -131,12 +133,13 @@ impl Portal {
     /// # Errors
     ///
     /// Why there is no first value.
-    pub fn start_context<A, F>(&self, path: Path<'_>, args: &A) -> Result<(Context, F), Error>
+    #[track_caller]
+    pub fn start_context<A, F>(&self, endpoint: impl Into<Endpoint>, args: &A) -> Result<(Context, F), Error>
     where
         A: Serialize + ?Sized,
-        F: DeserializeOwned,
+        F: FromPayload,
     {
-        let context = Context::new(self.open(path, Kind::Context, args)?);
+        let context = Context::new(self.open(endpoint, Kind::Context, args)?);
         let first = context.first()?;
         Ok((context, first))
     }
@@ -147,12 +150,13 @@ impl Portal {
     ///
     /// As [`call`](Self::call). A Python actor that does not know the request dies of it: ask only what the
     /// peer is known to answer.
+    #[track_caller]
     pub fn request<A, R>(&self, endpoint: RuntimeEndpoint, args: &A) -> Result<R, Error>
     where
         A: Serialize + ?Sized,
-        R: DeserializeOwned,
+        R: FromPayload,
     {
-        returned(self.open(endpoint, Kind::Function, args)?.outcome()?)
+        self.call(endpoint, args)
     }
 
     /// Cancels the whole actor at the other end, and waits until it says so.
@@ -160,8 +164,9 @@ impl Portal {
     /// # Errors
     ///
     /// Why it did not say so.
+    #[track_caller]
     pub fn cancel_actor(&self) -> Result<(), Error> {
-        self.request::<_, bool>(RuntimeEndpoint::Cancel, &NoArgs {}).map(drop)
+        self.call::<_, bool>(RuntimeEndpoint::Cancel, &NoArgs {}).map(drop)
     }
 
     /// Ends the connection in order: what we opened and what runs here is cancelled, its ends are waited
@@ -200,11 +205,12 @@ impl Portal {
         *self.link.lock().conn.counters()
     }
 
-    fn open<A>(&self, target: impl Into<Target>, kind: Kind, args: &A) -> Result<Dialog, Error>
+    #[track_caller]
+    fn open<A>(&self, endpoint: impl Into<Endpoint>, kind: Kind, args: &A) -> Result<Dialog, Error>
     where
         A: Serialize + ?Sized,
     {
-        Dialog::open(&self.link, &convert::call(target.into(), kind, args)?, self.inbox, self.timeout)
+        Dialog::open(&self.link, &Opening::of(endpoint).with(kind, args)?, self.inbox, self.timeout)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use scipp_common::now;
-use scipp_proto::{CloseReason, Connection, DialogId, Event, Instant};
+use scipp_proto::{CloseReason, Connection, DialogId, Event, Instant, Mistyped};
 
 use crate::crew::{Crew, Job};
 use crate::pump::Input;
@@ -100,6 +100,8 @@ pub(crate) struct State {
     pub(crate) queue: VecDeque<Job>,
     pub(crate) crew: Crew,
     pub(crate) closed: Option<CloseReason>,
+    /// Values of the wrong type, to be reported when the lock is free.
+    pub(crate) mistyped: Vec<Arc<Mistyped>>,
     lobby: Arc<Seat>,
 }
 
@@ -126,6 +128,7 @@ impl State {
             queue: VecDeque::new(),
             crew: Crew::default(),
             closed: None,
+            mistyped: Vec::new(),
             lobby,
         }
     }
@@ -139,6 +142,7 @@ impl State {
                 Event::Opened { id, request } => self.queue.push_back(Job::Serve { id, request }),
                 Event::ActorCancelRequested { id } => self.queue.push_back(Job::CancelActor { id }),
                 Event::Dialog { id, .. } => self.mark(id),
+                Event::Mistyped { error, .. } => self.mistyped.push(error),
                 Event::Closed { reason } => {
                     self.closed = Some(reason);
                     self.mark_all();

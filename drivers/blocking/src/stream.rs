@@ -1,10 +1,8 @@
 //! Items both ways.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use scipp_common::{End, Error, FanOut, Handle, StreamCounters, convert};
-use scipp_proto::OverrunPolicy;
+use scipp_common::{End, Error, FanOut, Handle, StreamCounters, at_once, convert};
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{FromPayload, OverrunPolicy, Received, ToPayload};
 
 use crate::dialog::Dialog;
 use crate::link::Urgency;
@@ -36,12 +34,34 @@ impl<'ctx> MsgStream<'ctx> {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`] if the item is not a `T` (it is gone then); [`Error::Lagged`] beside
-    /// [subscriptions](Self::subscribe); or why the dialog is of no more use.
-    pub fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+    /// [`Error::Conversion`] if the item is not a `T` (it is gone then); [`Error::Mistyped`] if the terms forbid
+    /// it and say to hand it over; [`Error::Lagged`] beside [subscriptions](Self::subscribe); or why the dialog
+    /// is of no more use.
+    pub fn receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
         let take = |end, conn: &mut _| self.fan_out.take(None, end, conn);
         let Some(item) = self.dialog.take(&self.dialog.patience, take)? else { return Ok(None) };
-        Ok(Some(convert::value(&item)?))
+        Ok(Some(convert::value(item)?))
+    }
+
+    /// The next item, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] if nothing is there, and as [`receive`](Self::receive).
+    pub fn try_receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
+        let taken = self.dialog.act(|end, conn| at_once(self.fan_out.take(None, end, conn)));
+        let Some(item) = taken? else { return Ok(None) };
+        Ok(Some(convert::value(item)?))
+    }
+
+    /// Waits for whatever comes next, as it is and with its kind: items, also [those](Received::Mistyped) that
+    /// the terms forbid and say to hand over, then the end of the stream, or the result, again and again.
+    ///
+    /// # Errors
+    ///
+    /// Why the dialog is of no more use.
+    pub fn receive_msg(&self) -> Result<Received, Error> {
+        self.dialog.take(&self.dialog.patience, |end, conn: &mut _| self.fan_out.receive(end, conn))
     }
 
     /// One more reader of this stream: it receives every item that was not received yet.
@@ -80,8 +100,20 @@ impl<'ctx> MsgStream<'ctx> {
     /// # Errors
     ///
     /// [`Error::Conversion`], [`Error::StreamEnded`], or why the dialog is of no more use.
-    pub fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         self.dialog.send(&convert::payload(item)?, Urgency::Now)
+    }
+
+    /// As [`send`](Self::send), after checking the item against the terms of this end. Without this only the
+    /// receiver checks items.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Mistyped`](crate::proto::Misuse::Mistyped), and as `send`; the item was not sent.
+    pub fn send_checked<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        let item = convert::payload(item)?;
+        self.dialog.validate(MsgKind::Yield, &item)?;
+        self.dialog.send(&item, Urgency::Now)
     }
 
     /// Sends an item together with what follows: many in one write. It goes with the next blocking call,
@@ -90,7 +122,7 @@ impl<'ctx> MsgStream<'ctx> {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub fn feed<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub fn feed<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         self.dialog.send(&convert::payload(item)?, Urgency::Soon)
     }
 
@@ -117,8 +149,9 @@ impl<'ctx> MsgStream<'ctx> {
         self.dialog.counters()
     }
 
-    /// The items to come, until the stream ends or something fails. Lag is reported and ends nothing.
-    pub fn items<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> {
+    /// The items to come, until the stream ends or something fails. Lag, and items that are
+    /// [handed over](Error::Mistyped), are reported and end nothing.
+    pub fn items<T: FromPayload>(&self) -> impl Iterator<Item = Result<T, Error>> {
         until_over(|| self.receive())
     }
 }
@@ -130,7 +163,7 @@ pub(crate) fn until_over<T>(
     let mut is_over = false;
     std::iter::from_fn(move || {
         let next = if is_over { None } else { receive().transpose() };
-        is_over = !matches!(next, Some(Ok(_) | Err(Error::Lagged(_))));
+        is_over = !matches!(next, Some(Ok(_) | Err(Error::Lagged(_) | Error::Mistyped(_))));
         next
     })
 }

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use scipp_common::{Error, Subscriber, convert};
+use scipp_proto::{FromPayload, ToPayload};
 
 use crate::dialog::Patience;
 use crate::stream::{MsgStream, until_over};
@@ -42,15 +40,15 @@ impl<'a> Subscription<'a> {
     /// # Errors
     ///
     /// [`Error::Lagged`], after which it goes on; [`Error::Conversion`] if the item is not a `T` (it is gone
-    /// then, here and nowhere else); or why the dialog is of no more use.
-    pub fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+    /// then, here and nowhere else); [`Error::Mistyped`], which every reader gets; or why the dialog is of no more use.
+    pub fn receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
         let take = |end, conn: &mut _| self.stream.fan_out.take(Some(&self.subscriber), end, conn);
         let Some(item) = self.stream.dialog.take(&self.patience, take)? else { return Ok(None) };
-        Ok(Some(convert::value(&item)?))
+        Ok(Some(convert::value(item)?))
     }
 
     /// The items to come, until the stream ends or something fails. Lag is reported and ends nothing.
-    pub fn items<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> {
+    pub fn items<T: FromPayload>(&self) -> impl Iterator<Item = Result<T, Error>> {
         until_over(|| self.receive())
     }
 
@@ -59,7 +57,7 @@ impl<'a> Subscription<'a> {
     /// # Errors
     ///
     /// As there.
-    pub fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         self.stream.send(item)
     }
 
@@ -68,7 +66,7 @@ impl<'a> Subscription<'a> {
     /// # Errors
     ///
     /// As there.
-    pub fn feed<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub fn feed<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         self.stream.feed(item)
     }
 

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use scipp_proto::{Canceller, Connection, Identity, Kind, Report, Request};
+use scipp_proto::{Canceller, Connection, Identity, Mistyped, Report, Request, Terms};
 
 use crate::clock::now;
 use crate::end::End;
-use crate::endpoint::Endpoints;
 use crate::guard::guarded;
+use crate::handler::{Endpoints, Served};
+use crate::mistyped::MistypedValue;
 use crate::profile::Profile;
 use crate::quota::{Quota, Ticket};
 use crate::random::random;
@@ -30,6 +32,12 @@ pub trait Handle {
     fn act<R>(&self, verb: impl FnOnce(End, &mut Connection) -> R) -> R;
 }
 
+impl<H: Handle> Handle for Arc<H> {
+    fn act<R>(&self, verb: impl FnOnce(End, &mut Connection) -> R) -> R {
+        H::act(self, verb)
+    }
+}
+
 /// A listener, as its actor sees it.
 pub trait Door {
     /// Accepts no more.
@@ -38,6 +46,23 @@ pub trait Door {
 
 /// A connection, with the right to exist if it was accepted.
 type Present<L> = (Arc<L>, Option<Ticket>);
+
+/// A task, what made it, and its right to run.
+type Prepared<'a, H, T> = (&'a Served<H, T>, T, Ticket);
+
+/// Why a request is not run.
+enum Refusal<'a> {
+    /// For this reason.
+    Report(Box<Report>),
+    /// Its arguments do not conform to these terms, of what this line registered.
+    Mistyped(&'static Location<'static>, &'a Arc<Terms>),
+}
+
+impl From<Box<Report>> for Refusal<'_> {
+    fn from(report: Box<Report>) -> Self {
+        Self::Report(report)
+    }
+}
 
 /// What all connections `L` and listeners `D` of one actor share. Its endpoints make tasks `T` of handles
 /// `H`.
@@ -113,6 +138,14 @@ impl<L, D, H, T> Shared<L, D, H, T> {
         lock(&self.links).values().map(|(link, _)| Arc::clone(link)).collect()
     }
 
+    /// Tells the application of values of the wrong type that came over a connection. Not under a lock.
+    pub fn report(&self, connection: u64, mistyped: Vec<Arc<Mistyped>>) {
+        let Some(observer) = &self.profile.on_mistyped else { return };
+        for error in mistyped {
+            let _panicked = guarded(|| observer(&MistypedValue { connection, error }));
+        }
+    }
+
     /// Whether this actor takes no more requests.
     pub fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::Acquire)
@@ -124,19 +157,19 @@ impl<L, D, H: Handle, T> Shared<L, D, Arc<H>, T> {
     /// that is to be run and concluded, with its right to run, or refuses it.
     pub fn answer(&self, dialog: &Arc<H>, request: &Request) -> Option<(T, Ticket)> {
         match self.prepare(dialog, request) {
-            Ok((kind, task, ticket)) => {
-                if dialog.act(|end, conn| end.accept(conn, kind)) {
+            Ok((served, task, ticket)) => {
+                if dialog.act(|end, conn| served.accept(end, conn)) {
                     return Some((task, ticket));
                 }
                 // With the arguments, which are the application's.
                 let _panicked = guarded(|| drop(task));
-                None
             }
-            Err(report) => {
-                dialog.act(|end, conn| end.refuse(conn, *report));
-                None
+            Err(Refusal::Mistyped(caller, terms)) => {
+                dialog.act(|end, conn| end.refuse_arguments(conn, request, caller, terms));
             }
+            Err(Refusal::Report(report)) => dialog.act(|end, conn| end.refuse(conn, *report)),
         }
+        None
     }
 
     /// The peer asks for the end of the whole actor by `request`.
@@ -151,14 +184,19 @@ impl<L, D, H: Handle, T> Shared<L, D, Arc<H>, T> {
     }
 
     /// The task, if it may run.
-    fn prepare(&self, dialog: &Arc<H>, request: &Request) -> Result<(Kind, T, Ticket), Box<Report>> {
+    fn prepare(&self, dialog: &Arc<H>, request: &Request) -> Result<Prepared<'_, Arc<H>, T>, Refusal<'_>> {
         let unable = |why| Box::new(Report::new("RuntimeError", why));
         if self.is_cancelled() {
-            return Err(unable("this actor was cancelled"));
+            return Err(unable("this actor was cancelled").into());
         }
-        let endpoint = self.endpoints.find(&request.target)?;
+        let served = self.endpoints.find(&request.target)?;
         let ticket = self.tasks.take().ok_or_else(|| unable("this actor runs as many tasks as it may"))?;
-        Ok((endpoint.kind, endpoint.task(Arc::clone(dialog), &request.kwargs)?, ticket))
+        // Before the arguments are decoded, which may run code of the application.
+        let forbids = |terms: &&Arc<Terms>| terms.slots.check_kwargs(&request.kwargs).is_err();
+        if let Some(terms) = served.terms.as_ref().filter(forbids) {
+            return Err(Refusal::Mistyped(served.caller, terms));
+        }
+        Ok((served, served.handler.task(Arc::clone(dialog), &request.kwargs)?, ticket))
     }
 }
 

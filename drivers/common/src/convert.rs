@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use scipp_proto::spec::{Names, PldType, Spec, Struct};
 use scipp_proto::wire::DecodeError;
-use scipp_proto::{Call, Kind, Kwargs, Payload, Target, TypeError};
+use scipp_proto::{FromPayload, Kwargs, Payload, ToPayload, TypeError};
 
 use crate::error::ConversionError;
 
@@ -13,22 +14,19 @@ use crate::error::ConversionError;
 #[serde(deny_unknown_fields)]
 pub struct NoArgs {}
 
+impl PldType for NoArgs {
+    fn describe(_: &mut Names) -> Spec {
+        Struct::new("NoArgs").closed().into()
+    }
+}
+
 /// A payload of a value.
 ///
 /// # Errors
 ///
 /// It has no MessagePack form, or one that may not be sent.
-pub fn payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, ConversionError> {
-    Ok(Payload::encode(value)?)
-}
-
-/// What to open, with a value as arguments.
-///
-/// # Errors
-///
-/// It is no map with text keys.
-pub fn call<T: Serialize + ?Sized>(target: Target, kind: Kind, args: &T) -> Result<Call, ConversionError> {
-    Ok(Call { target, kind, kwargs: Kwargs::encode(args)? })
+pub fn payload<T: ToPayload + ?Sized>(value: &T) -> Result<Payload, ConversionError> {
+    Ok(value.to_payload()?)
 }
 
 /// The value of a payload.
@@ -36,8 +34,8 @@ pub fn call<T: Serialize + ?Sized>(target: Target, kind: Kind, args: &T) -> Resu
 /// # Errors
 ///
 /// It is of another type.
-pub fn value<T: DeserializeOwned>(payload: &Payload) -> Result<T, ConversionError> {
-    Ok(payload.decode()?)
+pub fn value<T: FromPayload>(payload: Payload) -> Result<T, ConversionError> {
+    Ok(T::from_payload(payload)?)
 }
 
 /// Arguments as a value.
@@ -47,5 +45,5 @@ pub fn value<T: DeserializeOwned>(payload: &Payload) -> Result<T, ConversionErro
 /// They are of another type.
 pub fn arguments<T: DeserializeOwned>(kwargs: &Kwargs) -> Result<T, ConversionError> {
     let whole = |error: DecodeError| TypeError { path: ".".into(), reason: error.to_string() };
-    value(&Payload::new(kwargs.as_bytes().clone()).map_err(whole)?)
+    value(Payload::new(kwargs.as_bytes().clone()).map_err(whole)?)
 }

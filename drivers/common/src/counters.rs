@@ -10,11 +10,13 @@ pub struct StreamCounters {
     pub unread: usize,
     /// How many there may be before the overrun policy applies.
     pub window: usize,
-    /// Items that nobody receives any more: dropped by overruns, by stopping the stream, or because they
-    /// came after its end.
+    /// Items that nobody receives any more: dropped by overruns, for their type, by stopping the stream, or
+    /// because they came after its end.
     pub dropped: u64,
     /// Of these, by overruns.
     pub overruns: u64,
+    /// Values that did not conform to the terms, whatever became of them; first values and results included.
+    pub mistyped: u64,
 }
 
 impl From<DialogRef<'_>> for StreamCounters {
@@ -24,6 +26,7 @@ impl From<DialogRef<'_>> for StreamCounters {
             window: dialog.window(),
             dropped: dialog.dropped(),
             overruns: dialog.overruns(),
+            mistyped: dialog.mistyped(),
         }
     }
 }

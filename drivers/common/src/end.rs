@@ -1,15 +1,18 @@
 //! One end of one dialog: verbs from calls, values and errors from what the core says.
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::task::Poll;
 
 use scipp_proto::phase::Role;
+use scipp_proto::wire::MsgKind;
 use scipp_proto::{
-    Call, Canceller, Connection, DialogId, DialogRef, Kind, Misuse, Outcome, OverrunPolicy, Payload,
-    RemoteError, Report, SendError, Take,
+    Canceller, Connection, DialogId, DialogRef, Kind, Misuse, Outcome, OverrunPolicy, Payload, Received,
+    Report, Request, SendError, Take, Terms,
 };
 
 use crate::clock::now;
+use crate::endpoint::Opening;
 use crate::error::{Error, TaskError};
 use crate::guard::Conclusion;
 
@@ -31,15 +34,36 @@ impl End {
     /// The next item of the stream; `None` when the stream has ended.
     pub fn take(self, conn: &mut Connection) -> Poll<Result<Option<Payload>, Error>> {
         let told = self.told_to_end(conn);
-        Poll::Ready(match (conn.take(self.id), told) {
+        Poll::Ready(match (conn.take_checked(self.id), told) {
             // What came before the connection was lost is received before the news of it.
-            (Ok(Take::Item(item)), _) => Ok(Some(item)),
+            (Ok((_, Some(error))), _) => Err(Error::Mistyped(error)),
+            (Ok((Take::Item(item), None)), _) => Ok(Some(item)),
             (_, Some(error)) => Err(error),
-            (Ok(Take::Pending), None) => return Poll::Pending,
-            (Ok(Take::End), None) => Ok(None),
-            (Ok(Take::Failed), None) => Err(self.why(conn)),
+            (Ok((Take::Pending, None)), None) => return Poll::Pending,
+            (Ok((Take::End, None)), None) => Ok(None),
+            (Ok((Take::Failed, None)), None) => Err(self.why(conn)),
             (Err(misuse), None) => Err(misuse.into()),
         })
+    }
+
+    /// Whatever comes next, with its kind. The end of the stream is given again and again, unless what comes
+    /// after it is waited for.
+    pub fn receive(self, conn: &mut Connection, is_past_stop: bool) -> Poll<Result<Received, Error>> {
+        let told = self.told_to_end(conn);
+        Poll::Ready(match (conn.receive(self.id), told) {
+            (Ok(value @ (Received::Started(_) | Received::Item(_) | Received::Mistyped(_))), _) => Ok(value),
+            (_, Some(error)) => Err(error),
+            (Ok(Received::Pending), None) => return Poll::Pending,
+            (Ok(Received::Stopped), None) if is_past_stop => return Poll::Pending,
+            (Ok(Received::Failed), None) => Err(self.why(conn)),
+            (Ok(received), None) => Ok(received),
+            (Err(misuse), None) => Err(misuse.into()),
+        })
+    }
+
+    /// A value that was taken, unless it was handed over.
+    fn or_mistyped(self, conn: &Connection, kind: MsgKind, value: Payload) -> Result<Payload, Error> {
+        conn.handed_over(self.id, kind, &value).map_or(Ok(value), |error| Err(Error::Mistyped(error)))
     }
 
     /// Sends an item of the stream. Pending: there is no room for it, and it was not taken.
@@ -83,7 +107,15 @@ impl End {
     /// The task shall end, or it is too early or the second time.
     pub fn open_stream(self, conn: &mut Connection) -> Result<(), Error> {
         self.check(conn)?;
-        Ok(conn.open_stream(self.id)?)
+        match conn.open_stream(self.id) {
+            // We cancelled it because it failed, which says more.
+            Err(Misuse::Cancelled(_))
+                if conn.dialog(self.id).is_some_and(|dialog| dialog.error().is_some()) =>
+            {
+                Err(self.why(conn))
+            }
+            opened => Ok(opened?),
+        }
     }
 
     /// Why there is no stream any more.
@@ -98,10 +130,10 @@ impl End {
     fn why(self, conn: &Connection) -> Error {
         let Some(dialog) = conn.dialog(self.id) else { return Misuse::UnknownDialog.into() };
         if let Some(failure) = dialog.error() {
-            return failure.clone().into();
+            return Error::failed(failure, dialog.caller());
         }
         match dialog.outcome() {
-            Some(Outcome::Failed(failure)) => failure.clone().into(),
+            Some(Outcome::Failed(failure)) => Error::failed(failure, dialog.caller()),
             Some(Outcome::Disconnected(reason)) => Error::Disconnected(reason.clone()),
             Some(Outcome::Returned(_)) => Error::StreamEnded,
             _ => Error::Cancelled { by: dialog.canceller().cloned() },
@@ -121,18 +153,22 @@ impl End {
     /// # Errors
     ///
     /// Nothing was sent.
-    pub fn open(conn: &mut Connection, call: &Call, inbox: Option<Inbox>) -> Result<Self, Error> {
-        let end = Self { id: conn.open(now(), call)?, role: Role::Parent };
+    pub fn open(conn: &mut Connection, opening: &Opening, inbox: Option<Inbox>) -> Result<Self, Error> {
+        let id = match &opening.terms {
+            Some(terms) => conn.open_limited(now(), &opening.call, terms)?,
+            None => conn.open(now(), &opening.call)?,
+        };
+        conn.set_caller(id, opening.caller);
         if let Some((window, policy)) = inbox {
-            conn.set_inbox(end.id, window, policy)?;
+            conn.set_inbox(id, window, policy)?;
         }
-        Ok(end)
+        Ok(Self { id, role: Role::Parent })
     }
 
     /// The first value of a context.
     pub fn first(self, conn: &mut Connection) -> Poll<Result<Payload, Error>> {
         if let Some(first) = conn.take_first(self.id) {
-            return Poll::Ready(Ok(first));
+            return Poll::Ready(self.or_mistyped(conn, MsgKind::Started, first));
         }
         let none_to_come = |dialog: DialogRef<'_>| dialog.error().is_some() || dialog.outcome().is_some();
         if conn.dialog(self.id).is_none_or(none_to_come) {
@@ -141,14 +177,19 @@ impl End {
         Poll::Pending
     }
 
-    /// How the dialog ended.
+    /// How the dialog ended; that it failed is an error.
     pub fn outcome(self, conn: &Connection) -> Poll<Result<Outcome, Error>> {
-        match conn.dialog(self.id) {
-            Some(dialog) => {
-                dialog.outcome().cloned().map_or(Poll::Pending, |outcome| Poll::Ready(Ok(outcome)))
-            }
-            None => Poll::Ready(Err(Misuse::UnknownDialog.into())),
-        }
+        let Some(dialog) = conn.dialog(self.id) else {
+            return Poll::Ready(Err(Misuse::UnknownDialog.into()));
+        };
+        Poll::Ready(match dialog.outcome() {
+            None => return Poll::Pending,
+            Some(Outcome::Failed(failure)) => Err(Error::failed(failure, dialog.caller())),
+            Some(Outcome::Returned(Some(value))) => self
+                .or_mistyped(conn, MsgKind::Return, value.clone())
+                .map(|value| Outcome::Returned(Some(value))),
+            Some(outcome) => Ok(outcome.clone()),
+        })
     }
 }
 
@@ -182,6 +223,19 @@ impl End {
         conn.accept(self.id, kind).is_ok()
     }
 
+    /// Does not let it run: its arguments do not conform to these terms. (P-23)
+    pub(crate) fn refuse_arguments(
+        self,
+        conn: &mut Connection,
+        request: &Request,
+        caller: &'static Location<'static>,
+        terms: &Arc<Terms>,
+    ) {
+        conn.set_caller(self.id, caller);
+        // Cancelled before it began: the peer has its answer.
+        let _cancelled = conn.accept_limited(self.id, Kind::Function, request, terms);
+    }
+
     /// Does not let it run.
     pub fn refuse(self, conn: &mut Connection, report: Report) {
         // Cancelled before it began: the peer has its answer.
@@ -201,7 +255,10 @@ impl End {
     /// The task is over, and this is how.
     pub fn conclude(self, conn: &mut Connection, conclusion: Conclusion) {
         let concluded = match conclusion {
-            Ok(value) => conn.finish(self.id, value),
+            Ok(value) => match conn.finish(self.id, value) {
+                Err(Misuse::Mistyped(value)) => conn.fail(self.id, Report::from(&*value)),
+                finished => finished,
+            },
             Err(TaskError::Call(error)) if self.is_its_end(conn, &error) => conn.unwound(self.id),
             // Nobody wants more of a generator: it ends in order. (D-9)
             Err(TaskError::Call(Error::StreamEnded)) if self.is_left(conn) => {
@@ -247,13 +304,9 @@ impl End {
     /// Whether `error` is how this very dialog's calls report that the task was told to end.
     fn is_its_end(self, conn: &Connection, error: &Error) -> bool {
         match (self.told_to_end(conn), error) {
-            (Some(Error::Remote(ours)), Error::Remote(theirs)) => same(&ours, theirs),
+            (Some(Error::Remote(ours)), Error::Remote(theirs)) => ours.is(theirs),
             (Some(ours), theirs) => ours == *theirs,
             (None, _) => false,
         }
     }
-}
-
-fn same(ours: &Arc<RemoteError>, theirs: &Arc<RemoteError>) -> bool {
-    Arc::ptr_eq(ours, theirs)
 }

@@ -1,8 +1,6 @@
 //! What the application is told of the end of a dialog it opened.
 
-use serde::de::DeserializeOwned;
-
-use scipp_proto::{CloseReason, Outcome, Payload};
+use scipp_proto::{CloseReason, FromPayload, Outcome, Payload};
 
 use crate::convert;
 use crate::error::Error;
@@ -25,9 +23,9 @@ impl Ending {
     /// # Errors
     ///
     /// [`Error::Cancelled`], or [`Error::Conversion`] if it is not an `R`.
-    pub fn returned<R: DeserializeOwned>(&self) -> Result<R, Error> {
+    pub fn returned<R: FromPayload>(&self) -> Result<R, Error> {
         match self {
-            Self::Returned(value) => Ok(convert::value(value)?),
+            Self::Returned(value) => Ok(convert::value(value.clone())?),
             Self::Cancelled { .. } => Err(Error::Cancelled { by: None }),
         }
     }
@@ -65,17 +63,16 @@ pub fn left<T, E: From<Error>>(
 /// # Errors
 ///
 /// Why there is none.
-pub fn returned<R: DeserializeOwned>(outcome: Outcome) -> Result<R, Error> {
+pub fn returned<R: FromPayload>(outcome: Outcome) -> Result<R, Error> {
     match outcome {
-        Outcome::Returned(Some(value)) => Ok(convert::value(&value)?),
+        Outcome::Returned(Some(value)) => Ok(convert::value(value)?),
         outcome => Err(into_error(outcome)),
     }
 }
 
-/// The error that an outcome without result stands for.
+/// The error that an outcome without result stands for; failures are errors already.
 fn into_error(outcome: Outcome) -> Error {
     match outcome {
-        Outcome::Failed(failure) => failure.into(),
         Outcome::Disconnected(reason) => Error::Disconnected(reason),
         Outcome::Cancelled { error, .. } => {
             Error::Cancelled { by: error.and_then(|error| error.canceller().cloned()) }

@@ -1,112 +1,109 @@
-//! What an actor does for its peers.
+//! Endpoints, as both of their ends name them.
 
-use std::collections::HashMap;
-use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use scipp_proto::{Kind, Kwargs, Payload, Report, RuntimeEndpoint, Target};
+use scipp_proto::{Call, EndpointPath, Kind, Kwargs, RuntimeEndpoint, Target, Terms};
 
-use crate::convert;
-use crate::error::TaskError;
-use crate::guard::{Conclusion, guarded};
+use crate::error::ConversionError;
 
-/// Where a function lives: module path and bare name.
-pub type Path<'a> = (&'a str, &'a str);
-
-type Make<H, T> = dyn Fn(H, &Kwargs) -> Result<T, Box<Report>> + Send + Sync;
-
-/// One function, generator or context with its types erased: makes a task `T` of a handle `H` on its
-/// dialog and of the arguments.
-pub struct Endpoint<H, T> {
-    pub(crate) kind: Kind,
-    make: Box<Make<H, T>>,
+/// An endpoint, as both of its ends know it: where it lives, and the terms on which its dialogs are held.
+///
+/// Whoever serves it and whoever opens it name it in the same way; a module path and a bare name are one
+/// without terms. Terms are local: each end checks what it sends and what it receives by its own.
+///
+/// ```
+/// use scipp_common::Endpoint;
+/// use scipp_common::convert::NoArgs;
+/// use scipp_proto::Terms;
+/// use scipp_proto::spec::Slots;
+///
+/// /// A feed that says its name first, sends prices, takes pauses in seconds, and returns nothing.
+/// fn prices() -> Result<Endpoint, Box<dyn std::error::Error>> {
+///     let terms = Terms::new(Slots {
+///         yields: Some("float|int[0..=60]".parse()?),
+///         ..Slots::typed::<NoArgs, String, (), ()>()?
+///     });
+///     Ok(Endpoint::new("feed", "prices").limited(terms))
+/// }
+/// # prices().unwrap();
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    pub(crate) target: Target,
+    pub(crate) terms: Option<Arc<Terms>>,
 }
 
-impl<H, T> Endpoint<H, T> {
-    /// An endpoint with arguments of type `A`.
-    pub fn new<A: DeserializeOwned>(kind: Kind, make: impl Fn(H, A) -> T + Send + Sync + 'static) -> Self {
-        Self { kind, make: Box::new(move |handle, kwargs| Ok(make(handle, arguments(kwargs)?))) }
+impl Endpoint {
+    /// The function `func` of the module `ns`, without terms.
+    pub fn new(ns: impl Into<String>, func: impl Into<String>) -> Self {
+        Target::function(ns, func).into()
     }
 
-    /// The task, not yet run.
+    /// On these terms, which all its dialogs share.
+    #[must_use]
+    pub fn limited(self, terms: impl Into<Arc<Terms>>) -> Self {
+        Self { terms: Some(terms.into()), ..self }
+    }
+}
+
+impl From<Target> for Endpoint {
+    fn from(target: Target) -> Self {
+        Self { target, terms: None }
+    }
+}
+
+impl From<(&str, &str)> for Endpoint {
+    fn from((ns, func): (&str, &str)) -> Self {
+        Self::new(ns, func)
+    }
+}
+
+impl From<&EndpointPath> for Endpoint {
+    fn from(path: &EndpointPath) -> Self {
+        Target::from(path).into()
+    }
+}
+
+impl From<RuntimeEndpoint> for Endpoint {
+    fn from(endpoint: RuntimeEndpoint) -> Self {
+        Target::from(endpoint).into()
+    }
+}
+
+impl From<&Self> for Endpoint {
+    fn from(endpoint: &Self) -> Self {
+        endpoint.clone()
+    }
+}
+
+/// A dialog to be opened, and the line that wants it.
+#[derive(Debug)]
+pub struct Opening {
+    pub(crate) call: Call,
+    pub(crate) terms: Option<Arc<Terms>>,
+    pub(crate) caller: &'static Location<'static>,
+}
+
+impl Opening {
+    /// With an endpoint, for the caller.
+    #[track_caller]
+    pub fn of(endpoint: impl Into<Endpoint>) -> Self {
+        let Endpoint { target, terms } = endpoint.into();
+        let call = Call { target, kind: Kind::Function, kwargs: Kwargs::EMPTY };
+        Self { call, terms, caller: Location::caller() }
+    }
+
+    /// Which is of this kind, with these arguments.
     ///
     /// # Errors
     ///
-    /// The arguments are of another type: why the request has to be refused.
-    pub(crate) fn task(&self, handle: H, kwargs: &Kwargs) -> Result<T, Box<Report>> {
-        guarded(|| (self.make)(handle, kwargs)).unwrap_or_else(|panic| Err(report("RuntimeError", panic)))
-    }
-}
-
-/// Arguments as the endpoint wants them. (D-34)
-fn arguments<A: DeserializeOwned>(kwargs: &Kwargs) -> Result<A, Box<Report>> {
-    convert::arguments(kwargs).map_err(|error| report("TypeError", format!("arguments: {error}")))
-}
-
-fn report(type_name: &str, text: String) -> Box<Report> {
-    Box::new(Report::new(type_name, text))
-}
-
-/// What a task's dialog ends with when its body gave `result`.
-///
-/// # Errors
-///
-/// Of the body, or the value cannot be sent: a type error, as for a value that its spec forbids. (D-27)
-pub fn conclusion<R: Serialize, E: Into<TaskError>>(result: Result<R, E>) -> Conclusion {
-    let value = result.map_err(Into::into)?;
-    Payload::encode(&value).map_err(|error| Report::from(&error).into())
-}
-
-/// Everything an actor does for its peers.
-pub struct Endpoints<H, T> {
-    modules: HashMap<String, HashMap<String, Endpoint<H, T>>>,
-    runtime: HashMap<RuntimeEndpoint, Endpoint<H, T>>,
-}
-
-impl<H, T> Endpoints<H, T> {
-    /// Serves a function of the application. A later one replaces an earlier one.
-    pub fn add(&mut self, (ns, func): Path<'_>, endpoint: Endpoint<H, T>) {
-        self.modules.entry(ns.to_owned()).or_default().insert(func.to_owned(), endpoint);
-    }
-
-    /// Answers a request to the runtime.
-    pub fn answer(&mut self, request: RuntimeEndpoint, endpoint: Endpoint<H, T>) {
-        self.runtime.insert(request, endpoint);
-    }
-
-    /// What serves `target`. (D-34, R-13)
-    pub(crate) fn find(&self, target: &Target) -> Result<&Endpoint<H, T>, Box<Report>> {
-        match target {
-            Target::Function { ns, func } => {
-                let hidden = || format!("module {ns:?} is not exposed by this actor");
-                let module = self.modules.get(ns).ok_or_else(|| report("ModuleNotExposed", hidden()))?;
-                let missing = || format!("module {ns:?} has no function {func:?}");
-                module.get(func).ok_or_else(|| report("AttributeError", missing()))
-            }
-            Target::Runtime(endpoint) => {
-                let mute = || format!("this actor does not answer the runtime request {:?}", endpoint.name());
-                self.runtime.get(endpoint).ok_or_else(|| report("RuntimeError", mute()))
-            }
-        }
-    }
-}
-
-impl<H, T> Default for Endpoints<H, T> {
-    fn default() -> Self {
-        Self { modules: HashMap::new(), runtime: HashMap::new() }
-    }
-}
-
-impl<H, T> fmt::Debug for Endpoint<H, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("kind", &self.kind).finish_non_exhaustive()
-    }
-}
-
-impl<H, T> fmt::Debug for Endpoints<H, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.modules.iter().map(|(ns, module)| (ns, module.keys()))).finish()
+    /// They are no map with text keys.
+    pub fn with<A: Serialize + ?Sized>(mut self, kind: Kind, args: &A) -> Result<Self, ConversionError> {
+        self.call.kind = kind;
+        self.call.kwargs = Kwargs::encode(args)?;
+        Ok(self)
     }
 }

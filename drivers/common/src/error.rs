@@ -1,10 +1,15 @@
 //! Errors by blame.
 
+use std::fmt;
 use std::io;
+use std::ops::Deref;
+use std::panic::Location;
 use std::sync::Arc;
+use std::task::Poll;
 
 use scipp_proto::{
-    CloseReason, EncodeError, Failure, Misuse, OpenError, PeerViolation, RemoteError, Report, TypeError, Uid,
+    CloseReason, EncodeError, Failure, Mistyped, Misuse, OpenError, PeerViolation, RemoteError, Report,
+    TypeError, Uid,
 };
 
 /// Why a call of this driver failed: whose doing it was is in the variant.
@@ -20,9 +25,13 @@ pub enum Error {
     /// A value does not convert to or from a payload.
     #[error(transparent)]
     Conversion(#[from] ConversionError),
+    /// The peer sent a value that does not conform to the terms of the dialog, and they say to
+    /// [hand it over](scipp_proto::TypePolicy::HandOver): here it is. The dialog is as it was.
+    #[error("{0}")]
+    Mistyped(Box<Mistyped>),
     /// The application over there failed.
     #[error("remote error: {0}")]
-    Remote(Arc<RemoteError>),
+    Remote(RemoteFailure),
     /// The peer broke a rule of this dialog.
     #[error("the peer broke the protocol: {0}")]
     Violation(PeerViolation),
@@ -38,6 +47,9 @@ pub enum Error {
     /// Sending on a stream that has ended, by either side.
     #[error("the stream has ended")]
     StreamEnded,
+    /// Nothing has arrived yet. Only of calls that do not wait.
+    #[error("nothing has arrived yet")]
+    Empty,
     /// This subscriber was slower than the others by more than the window, and so many items are lost to it.
     /// It goes on at the oldest item that is kept.
     #[error("{0} items were lost to a slow subscriber")]
@@ -47,13 +59,80 @@ pub enum Error {
     TimedOut,
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl Error {
+    /// Why a dialog failed that this line of ours began.
+    pub(crate) fn failed(failure: &Failure, caller: Option<&'static Location<'static>>) -> Self {
         match failure {
-            Failure::Remote(error) => Self::Remote(error),
-            Failure::Violation(violation) => Self::Violation(violation),
+            Failure::Remote(error) => Self::Remote(RemoteFailure { error: Arc::clone(error), caller }),
+            Failure::Violation(violation) => Self::Violation(violation.clone()),
             // A failure this driver has no word for: what is sure is that the dialog is of no more use.
             _ => Self::StreamEnded,
+        }
+    }
+}
+
+/// As an error of no known line.
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::failed(&failure, None)
+    }
+}
+
+/// What would be waited for, if it is there.
+///
+/// # Errors
+///
+/// [`Error::Empty`] if it is not, and its own.
+pub fn at_once<T>(ready: Poll<Result<T, Error>>) -> Result<T, Error> {
+    match ready {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(Error::Empty),
+    }
+}
+
+/// A failure of the application over there: what arrived, and the line of ours that it concerns.
+///
+/// In the alternate form (`{:#}`) it is printed as a report of several lines. Two are equal if the same
+/// arrived, whatever line it concerns.
+#[derive(Debug, Clone)]
+pub struct RemoteFailure {
+    error: Arc<RemoteError>,
+    caller: Option<&'static Location<'static>>,
+}
+
+impl RemoteFailure {
+    /// The line of our application that called it; on the child's side, the one that registered the endpoint.
+    pub const fn caller(&self) -> Option<&'static Location<'static>> {
+        self.caller
+    }
+
+    /// Whether it is the very same, not only an equal one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.error, &other.error)
+    }
+}
+
+impl PartialEq for RemoteFailure {
+    fn eq(&self, other: &Self) -> bool {
+        self.error == other.error
+    }
+}
+
+impl Eq for RemoteFailure {}
+
+impl Deref for RemoteFailure {
+    type Target = RemoteError;
+
+    fn deref(&self) -> &RemoteError {
+        &self.error
+    }
+}
+
+impl fmt::Display for RemoteFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match f.alternate() {
+            true => self.error.report().called_at(self.caller).fmt(f),
+            false => self.error.fmt(f),
         }
     }
 }
@@ -104,13 +183,23 @@ impl TaskError {
 
     /// What there is to report, if it is not an error to be passed on.
     pub(crate) fn into_report(self) -> Report {
-        match self {
-            Self::Report(report) => *report,
-            Self::Call(error @ Error::Conversion(_)) => Report::new("TypeError", error.to_string()),
-            Self::Call(error @ Error::Disconnected(_)) => Report::new("TransportClosed", error.to_string()),
-            Self::Call(error @ Error::TimedOut) => Report::new("TimeoutError", error.to_string()),
-            Self::Call(error) => Report::new("RuntimeError", error.to_string()),
-        }
+        let error = match self {
+            Self::Report(report) => return *report,
+            Self::Call(error) => error,
+        };
+        let class = match &error {
+            Error::Misuse(Misuse::Mistyped(value)) | Error::Violation(PeerViolation::Mistyped(value)) => {
+                return Report::from(&**value);
+            }
+            Error::Mistyped(value) => return Report::from(&**value),
+            Error::Conversion(ConversionError::Encode(error)) => return Report::from(error),
+            Error::Open(OpenError::Mistyped(_)) => "MsgTypeError",
+            Error::Conversion(ConversionError::Decode(_)) => "TypeError",
+            Error::Disconnected(_) => "TransportClosed",
+            Error::TimedOut => "TimeoutError",
+            _ => "RuntimeError",
+        };
+        Report::new(class, error.to_string())
     }
 }
 

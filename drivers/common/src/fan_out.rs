@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Poll, ready};
 
-use scipp_proto::{Connection, Payload};
+use scipp_proto::{Connection, Mistyped, Payload, Received};
 
 use crate::end::End;
 use crate::error::Error;
@@ -27,10 +27,13 @@ pub struct Subscriber {
     is_quiet: bool,
 }
 
+/// An item as its readers get it: as an error, if it was handed over.
+type Item = Result<Payload, Box<Mistyped>>;
+
 #[derive(Debug, Default)]
 struct Audience {
     /// While there are readers.
-    ring: Option<Ring<Payload>>,
+    ring: Option<Ring<Item>>,
     subscribers: usize,
     /// The handle, while there are subscribers and until it has what was received for it.
     handle: Option<Reader>,
@@ -77,7 +80,7 @@ impl FanOut {
         let reader = subscriber.map(|subscriber| subscriber.reader).or(audience.handle);
         loop {
             match reader.map_or(Next::Nothing, |reader| audience.next(reader)) {
-                Next::Item(item) => return Poll::Ready(Ok(Some(item))),
+                Next::Item(item) => return Poll::Ready(item.map(Some).map_err(Error::Mistyped)),
                 Next::Lagged(lost) if subscriber.is_some_and(|subscriber| subscriber.shrugs_off(lost)) => {}
                 Next::Lagged(lost) => return Poll::Ready(Err(Error::Lagged(lost))),
                 Next::Nothing => break,
@@ -85,13 +88,27 @@ impl FanOut {
         }
         audience.disband();
         let taken = end.take(conn);
-        if let (Some(reader), Some(ring), Poll::Ready(Ok(Some(item)))) = (reader, &mut audience.ring, &taken)
-        {
-            // What others have still to read must not keep a whole receive buffer alive.
-            ring.push(item.compact());
+        if let (Some(reader), Some(ring)) = (reader, &mut audience.ring) {
+            let item = match &taken {
+                // What others have still to read must not keep a whole receive buffer alive.
+                Poll::Ready(Ok(Some(item))) => Ok(item.compact()),
+                Poll::Ready(Err(Error::Mistyped(error))) => Err(error.clone()),
+                _ => return taken,
+            };
+            ring.push(item);
             ring.next(reader);
         }
         taken
+    }
+
+    /// Whatever comes next for the stream's handle, with its kind.
+    pub fn receive(&self, end: End, conn: &mut Connection) -> Poll<Result<Received, Error>> {
+        Poll::Ready(match ready!(self.take(None, end, conn)) {
+            Ok(Some(item)) => Ok(Received::Item(item)),
+            Ok(None) => return end.receive(conn, false),
+            Err(Error::Mistyped(error)) => Ok(Received::Mistyped(error)),
+            Err(error) => Err(error),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Audience> {
@@ -118,7 +135,7 @@ impl Subscriber {
 }
 
 impl Audience {
-    fn next(&mut self, reader: Reader) -> Next<Payload> {
+    fn next(&mut self, reader: Reader) -> Next<Item> {
         self.ring.as_mut().map_or(Next::Nothing, |ring| ring.next(reader))
     }
 

@@ -8,10 +8,12 @@
 //! |---|---|
 //! | say who an actor is | [`Profile`] |
 //! | keep its connections, listeners and limits | [`Shared`], [`Entrance`] |
-//! | turn calls of a handle into verbs, and what the core says into values and [`Error`]s | [`End`] |
+//! | name what both ends know of a function | [`Endpoint`] |
+//! | turn calls of a handle into verbs, and what the core says into values and [`Error`]s | [`Opening`], [`End`] |
 //! | share the items of a stream among readers | [`FanOut`], [`Ring`] |
-//! | look up, decode, run and conclude what a peer asks for | [`Endpoints`], [`Endpoint`], [`conclusion`] |
+//! | look up, decode, run and conclude what a peer asks for | [`Endpoints`], [`Handler`], [`conclusion`] |
 //! | bring the socket of a connection that is over to its end | [`Parting`] |
+//! | give handles of both roles what is the same on all of them | [`dialog_methods`] |
 //! | convert values | [`convert`] |
 //! | show frames to an observer | [`Tap`], [`LinkTap`] |
 //!
@@ -29,6 +31,10 @@ mod entrance;
 mod error;
 mod fan_out;
 mod guard;
+mod handler;
+mod methods;
+mod mistyped;
+mod narrowed;
 mod parting;
 mod profile;
 mod quota;
@@ -42,11 +48,14 @@ pub use clock::now;
 pub use counters::StreamCounters;
 pub use end::{End, Inbox};
 pub use ending::{Ending, ended, left, returned};
-pub use endpoint::{Endpoint, Endpoints, Path, conclusion};
+pub use endpoint::{Endpoint, Opening};
 pub use entrance::{Entrance, Open};
-pub use error::{ConnectError, ConversionError, Error, TaskError};
+pub use error::{ConnectError, ConversionError, Error, RemoteFailure, TaskError, at_once};
 pub use fan_out::{FanOut, Subscriber};
 pub use guard::{Conclusion, concluded, guarded};
+pub use handler::{Endpoints, Handler, conclusion};
+pub use mistyped::MistypedValue;
+pub use narrowed::Narrowed;
 pub use parting::{Parting, Sight, Step};
 pub use profile::Profile;
 pub use quota::{Handles, Quota, Ticket};

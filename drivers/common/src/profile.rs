@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use scipp_proto::{Config, Identity, Uid};
 
+use crate::mistyped::{MistypedValue, Observer};
 use crate::random::random_uuid;
 use crate::tap::Tap;
 
@@ -16,6 +17,7 @@ pub struct Profile {
     pub(crate) identity: Identity,
     pub(crate) config: Config,
     pub(crate) tap: Option<Arc<dyn Tap>>,
+    pub(crate) on_mistyped: Option<Arc<Observer>>,
     pub(crate) max_tasks: usize,
     pub(crate) max_connections: usize,
     pub(crate) cancel_grace: Duration,
@@ -32,6 +34,7 @@ impl Profile {
             identity,
             config: Config::default(),
             tap: None,
+            on_mistyped: None,
             max_tasks: 4096,
             max_connections: 1024,
             cancel_grace: Duration::ZERO,
@@ -56,6 +59,18 @@ impl Profile {
     #[must_use]
     pub fn tap(mut self, tap: impl Tap + 'static) -> Self {
         self.tap = Some(Arc::new(tap));
+        self
+    }
+
+    /// Tells `observer` of every value received that does not conform to the terms of its dialog, whatever
+    /// they say is to become of it.
+    ///
+    /// It runs on the threads that read or receive, so it must not wait for the actor it observes; those
+    /// who wait for the dialog are woken after it. The order of several values is not promised. A panic is
+    /// ignored.
+    #[must_use]
+    pub fn on_mistyped(mut self, observer: impl Fn(&MistypedValue) + Send + Sync + 'static) -> Self {
+        self.on_mistyped = Some(Arc::new(observer));
         self
     }
 

@@ -9,16 +9,15 @@ use std::sync::Arc;
 
 use async_io::Async;
 use futures_util::{AsyncRead, AsyncWrite};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use scipp_common::{Address, ConnectError, Entrance, Handles, Path, Profile, TaskError, Ticket};
-use scipp_proto::{Canceller, Identity, RuntimeEndpoint};
+use scipp_common::{Address, ConnectError, Endpoint, Entrance, Handles, Profile, TaskError, Ticket};
+use scipp_proto::{Canceller, Identity, RuntimeEndpoint, ToPayload};
 
 use crate::child::{ChildContext, Yielder};
 use crate::dialog::Dialog;
 use crate::driver::Driver;
-use crate::endpoint::{self, Body, Endpoints};
+use crate::handler::{self, Body, Endpoints};
 use crate::link::Link;
 use crate::listener::{Door, Listener, Welcome};
 use crate::portal::Portal;
@@ -156,7 +155,7 @@ impl Actor {
     }
 }
 
-/// An actor to be.
+/// An actor to be. What it serves has a module path and a name, or is an [`Endpoint`] with terms.
 ///
 /// Endpoints are functions that give a future: `async fn`s, or closures like `|args| async move { .. }`.
 /// Their futures are run by the driver of the connection they were asked for on.
@@ -169,26 +168,28 @@ pub struct ActorBuilder {
 impl ActorBuilder {
     /// Serves a function: arguments in, one result out.
     #[must_use]
+    #[track_caller]
     pub fn function<A, Fut, R, E>(
         mut self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(A) -> Fut + Send + Sync + 'static,
     ) -> Self
     where
         A: DeserializeOwned + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
-        R: Serialize + 'static,
+        R: ToPayload + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.add(path, endpoint::function(f));
+        self.endpoints.add(endpoint, handler::function(f));
         self
     }
 
     /// Serves a generator: arguments in, items out.
     #[must_use]
+    #[track_caller]
     pub fn generator<A, Fut, E>(
         mut self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(A, Yielder) -> Fut + Send + Sync + 'static,
     ) -> Self
     where
@@ -196,30 +197,32 @@ impl ActorBuilder {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.add(path, endpoint::generator(f));
+        self.endpoints.add(endpoint, handler::generator(f));
         self
     }
 
     /// Serves a context: a first value, a stream both ways, a result.
     #[must_use]
+    #[track_caller]
     pub fn context<A, Fut, R, E>(
         mut self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(ChildContext, A) -> Fut + Send + Sync + 'static,
     ) -> Self
     where
         A: DeserializeOwned + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
-        R: Serialize + 'static,
+        R: ToPayload + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.add(path, endpoint::context(f));
+        self.endpoints.add(endpoint, handler::context(f));
         self
     }
 
     /// Answers a request to the actor's runtime, such as those to a registry. Without an answer they are
     /// refused; `Cancel` is always the driver's.
     #[must_use]
+    #[track_caller]
     pub fn runtime<A, Fut, R, E>(
         mut self,
         endpoint: RuntimeEndpoint,
@@ -228,10 +231,10 @@ impl ActorBuilder {
     where
         A: DeserializeOwned + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
-        R: Serialize + 'static,
+        R: ToPayload + 'static,
         E: Into<TaskError> + 'static,
     {
-        self.endpoints.answer(endpoint, endpoint::function(f));
+        self.endpoints.add(endpoint, handler::function(f));
         self
     }
 

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use scipp_common::{Error, Handle, StreamCounters, convert};
-use scipp_proto::phase::State;
-use scipp_proto::{OverrunPolicy, Uid};
+use scipp_common::{Error, Handle, StreamCounters, convert, dialog_methods};
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{OverrunPolicy, ToPayload};
 
 use crate::dialog::Dialog;
 use crate::portal::Portal;
@@ -33,8 +31,9 @@ impl ChildContext {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`]; the task shall end; or it is called twice.
-    pub fn started<T: Serialize + ?Sized>(&self, first: &T) -> Result<(), Error> {
+    /// [`Error::Conversion`]; [`Misuse::Mistyped`](crate::proto::Misuse::Mistyped) if the terms forbid the value,
+    /// which leaves everything as it was: another one may be sent; the task shall end; or it is called twice.
+    pub fn started<T: ToPayload + ?Sized>(&self, first: &T) -> Result<(), Error> {
         let first = convert::payload(first)?;
         self.dialog.act(|end, conn| end.started(conn, first))
     }
@@ -66,16 +65,6 @@ impl ChildContext {
         self.dialog.cancel()
     }
 
-    /// Who asked the task to end, as far as known.
-    pub fn canceller(&self) -> Option<Uid> {
-        self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
-    }
-
-    /// Where this end of the dialog is.
-    pub fn state(&self) -> Option<State> {
-        self.dialog.look(|dialog| dialog.state())
-    }
-
     /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
     /// as [`started`](Self::started) was called, also before this end of the stream is opened; until then the inbox is that of the
     /// configuration.
@@ -97,6 +86,8 @@ impl ChildContext {
         Portal::new(Arc::clone(&self.dialog.link))
     }
 }
+
+dialog_methods!(ChildContext, "The line of the application that registered the endpoint.");
 
 /// The child's end of a generator: where its items go.
 ///
@@ -120,8 +111,24 @@ impl Yielder {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the item was not sent.
-    pub async fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub async fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         let item = convert::payload(item)?;
+        self.dialog.send(&item).await
+    }
+
+    /// As [`send`](Self::send), after checking the item against the terms of this end. Without this only the
+    /// receiver checks items.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Mistyped`](crate::proto::Misuse::Mistyped), and as `send`; the item was not sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `send`.
+    pub async fn send_checked<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        let item = convert::payload(item)?;
+        self.dialog.validate(MsgKind::Yield, &item)?;
         self.dialog.send(&item).await
     }
 

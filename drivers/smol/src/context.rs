@@ -7,13 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task;
 
-use futures_util::stream::FusedStream;
+use futures_util::stream::{FusedStream, poll_fn};
 use futures_util::{FutureExt, Stream};
-use serde::de::DeserializeOwned;
 
-use scipp_common::{End, Ending, Error, StreamCounters, convert, ended, left};
-use scipp_proto::phase::State;
-use scipp_proto::{Outcome, OverrunPolicy, Uid};
+use scipp_common::{End, Ending, Error, StreamCounters, convert, dialog_methods, ended, left};
+use scipp_proto::{FromPayload, Outcome, OverrunPolicy, Received};
 
 use crate::dialog::Dialog;
 use crate::link::Link;
@@ -35,8 +33,8 @@ impl Context {
     }
 
     /// Waits for the first value.
-    pub(crate) async fn first<F: DeserializeOwned>(&self) -> Result<F, Error> {
-        Ok(convert::value(&self.dialog.first().await?)?)
+    pub(crate) async fn first<F: FromPayload>(&self) -> Result<F, Error> {
+        Ok(convert::value(self.dialog.first().await?)?)
     }
 
     /// Opens the parent's end of the stream, once.
@@ -70,19 +68,26 @@ impl Context {
         ended(self.dialog.outcome().await?)
     }
 
-    /// The dialog's id on the wire.
-    pub fn cid(&self) -> Option<String> {
-        self.dialog.look(|dialog| dialog.cid().to_owned())
-    }
-
-    /// Where this end of the dialog is.
-    pub fn state(&self) -> Option<State> {
-        self.dialog.look(|dialog| dialog.state())
-    }
-
-    /// Who cancelled the remote task, as far as known.
-    pub fn canceller(&self) -> Option<Uid> {
-        self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
+    /// What is left of the dialog, message by message: items, the end of the stream, the result. Each comes with
+    /// its kind, as it is; it ends after the result or the first error. For going on to the end after
+    /// [`cancel`](Self::cancel), or where no stream was opened: what comes here does not come to readers of a
+    /// stream.
+    ///
+    /// # Cancel safety
+    ///
+    /// Waiting for the next message can be dropped: none is taken before it is given out.
+    pub fn drain(&self) -> impl Stream<Item = Result<Received, Error>> + Unpin {
+        let mut seat = self.dialog.seat(&*self.dialog.link);
+        let (mut is_past_stop, mut is_over) = (false, false);
+        poll_fn(move |cx| {
+            if is_over {
+                return task::Poll::Ready(None);
+            }
+            let next = task::ready!(seat.poll_take(cx, |end, conn| end.receive(conn, is_past_stop)));
+            is_past_stop |= matches!(next, Ok(Received::Stopped));
+            is_over = matches!(next, Err(_) | Ok(Received::Returned(_)));
+            task::Poll::Ready(Some(next))
+        })
     }
 
     /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
@@ -131,7 +136,10 @@ impl Context {
     }
 }
 
-/// The items of a remote generator, as a [`Stream`] that ends after the first error.
+dialog_methods!(Context, "The line of the application that opened it.");
+
+/// The items of a remote generator, as a [`Stream`] that ends after the first error; one that is
+/// [handed over](Error::Mistyped) does not end it.
 ///
 /// Dropping it cancels the generator if it still runs.
 ///
@@ -161,7 +169,7 @@ impl<T> Items<T> {
     }
 }
 
-impl<T: DeserializeOwned> Stream for Items<T> {
+impl<T: FromPayload> Stream for Items<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> task::Poll<Option<Self::Item>> {
@@ -169,7 +177,7 @@ impl<T: DeserializeOwned> Stream for Items<T> {
     }
 }
 
-impl<T: DeserializeOwned> FusedStream for Items<T> {
+impl<T: FromPayload> FusedStream for Items<T> {
     fn is_terminated(&self) -> bool {
         self.items.is_over
     }

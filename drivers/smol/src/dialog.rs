@@ -5,17 +5,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use scipp_common::{End, Error, Handle, Inbox, StreamCounters, now};
-use scipp_proto::{Call, Connection, DialogRef, Outcome, OverrunPolicy, Payload};
+use scipp_common::{End, Error, Handle, Inbox, Opening, StreamCounters, now};
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{Connection, DialogRef, Outcome, OverrunPolicy, Payload};
 
 use crate::link::{Link, State};
 use crate::wait::{Place, Spot};
-
-/// The next item of a stream; `None` when it has ended.
-pub(crate) type Received = Result<Option<Payload>, Error>;
-
-/// The same, or `Pending`.
-pub(crate) type Taken = Poll<Received>;
 
 /// One end of one dialog. Its record in the core lives as long as this.
 pub(crate) struct Dialog {
@@ -25,8 +20,8 @@ pub(crate) struct Dialog {
 
 impl Dialog {
     /// Opens a dialog.
-    pub(crate) fn open(link: &Arc<Link>, call: &Call, inbox: Option<Inbox>) -> Result<Self, Error> {
-        Ok(Self::new(link, link.act(|conn| End::open(conn, call, inbox))?))
+    pub(crate) fn open(link: &Arc<Link>, opening: &Opening, inbox: Option<Inbox>) -> Result<Self, Error> {
+        Ok(Self::new(link, link.act(|conn| End::open(conn, opening, inbox))?))
     }
 
     /// Takes charge of a dialog.
@@ -57,6 +52,11 @@ impl Dialog {
         self.disturb(End::cancel)
     }
 
+    /// Whether a value may be sent, as far as its type goes.
+    pub(crate) fn validate(&self, kind: MsgKind, value: &Payload) -> Result<(), Error> {
+        Ok(self.link.with(|state| state.conn.validate(self.end.id, kind, value))?)
+    }
+
     /// Child: whether the task shall end.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.inspect(End::check)
@@ -77,9 +77,14 @@ impl Dialog {
         self.look(|dialog| dialog.into()).unwrap_or_default()
     }
 
-    /// The next item, which `take` takes.
-    pub(crate) async fn take(&self, mut take: impl FnMut(End, &mut Connection) -> Taken) -> Received {
+    /// What is next, which `take` takes.
+    pub(crate) async fn take<T>(&self, mut take: impl FnMut(End, &mut Connection) -> Poll<T>) -> T {
         self.link.wait(self.spot(), |state| state.take(self.end, &mut take)).await
+    }
+
+    /// The same, without waiting.
+    pub(crate) fn take_now<T>(&self, take: impl FnOnce(End, &mut Connection) -> Poll<T>) -> Poll<T> {
+        self.link.with(|state| state.take(self.end, take))
     }
 
     /// Waits until everything that is queued now is written.
@@ -116,11 +121,11 @@ pub(crate) struct Seat<L: Deref<Target = Link>> {
 }
 
 impl<L: Deref<Target = Link>> Seat<L> {
-    pub(crate) fn poll_take(
+    pub(crate) fn poll_take<T>(
         &mut self,
         cx: &Context<'_>,
-        take: impl FnOnce(End, &mut Connection) -> Taken,
-    ) -> Taken {
+        take: impl FnOnce(End, &mut Connection) -> Poll<T>,
+    ) -> Poll<T> {
         let end = self.end;
         self.place.poll(cx, |state| state.take(end, take))
     }
@@ -144,11 +149,12 @@ impl<L: Deref<Target = Link>> Seat<L> {
 }
 
 impl State {
-    fn take(&mut self, end: End, take: impl FnOnce(End, &mut Connection) -> Taken) -> Taken {
-        let was_reading = self.conn.wants_input();
+    fn take<T>(&mut self, end: End, take: impl FnOnce(End, &mut Connection) -> T) -> T {
+        let look = |conn: &Connection| (conn.wants_input(), conn.counters().mistyped);
+        let before = look(&self.conn);
         let taken = take(end, &mut self.conn);
-        // There may be room again for what the socket holds.
-        if !was_reading && self.conn.wants_input() {
+        // There may be room again for what the socket holds, or something to say of what was passed over.
+        if look(&self.conn) != before {
             self.nudge();
         }
         taken

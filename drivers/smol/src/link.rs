@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
 use scipp_common::{Address, GRACE, Handles, now};
-use scipp_proto::{Canceller, CloseReason, Connection, Instant};
+use scipp_proto::{Canceller, CloseReason, Connection, Instant, Mistyped};
 
 use crate::actor::Shared;
 use crate::wait::{Place, Spot, Waiters};
@@ -40,6 +40,8 @@ pub(crate) struct State {
     driver: Option<Waker>,
     /// Wakers to be woken, when the lock is free.
     calls: Vec<Waker>,
+    /// Values of the wrong type, to be reported before that.
+    pub(crate) mistyped: Vec<Arc<Mistyped>>,
 }
 
 impl Link {
@@ -60,6 +62,7 @@ impl Link {
             is_attended: false,
             driver: None,
             calls: Vec::new(),
+            mistyped: Vec::new(),
         };
         Self { actor, serial, peer_addr, handles, state: Mutex::new(state) }
     }
@@ -69,8 +72,9 @@ impl Link {
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut state);
-        let calls = std::mem::take(&mut state.calls);
+        let (mistyped, calls) = (std::mem::take(&mut state.mistyped), std::mem::take(&mut state.calls));
         drop(state);
+        self.actor.report(self.serial, mistyped);
         calls.into_iter().for_each(Waker::wake);
         result
     }

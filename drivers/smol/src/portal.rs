@@ -1,21 +1,21 @@
 //! A connection to a peer.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use scipp_common::convert::{self, NoArgs};
-use scipp_common::{Address, Ending, Error, GRACE, Inbox, Path, now, returned};
-use scipp_proto::{CloseReason, Counters, Identity, Kind, OverrunPolicy, RuntimeEndpoint, Target};
+use scipp_common::convert::NoArgs;
+use scipp_common::{Address, Ending, Endpoint, Error, GRACE, Inbox, Opening, now, returned};
+use scipp_proto::{CloseReason, Counters, FromPayload, Identity, Kind, OverrunPolicy, RuntimeEndpoint};
 
 use crate::context::{Context, Items};
 use crate::dialog::Dialog;
 use crate::link::Link;
 
-/// A connection to a peer, for opening dialogs.
+/// A connection to a peer, for opening dialogs: with a module path and a name, or with an [`Endpoint`] on its terms.
 ///
 /// Cheap to clone; all clones are the same connection and may be used from any task. The peer may open
 /// dialogs with us on it at the same time. Nothing moves unless the connection's [`Driver`](crate::Driver)
@@ -70,12 +70,18 @@ impl Portal {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the function is cancelled.
-    pub async fn call<A, R>(&self, path: Path<'_>, args: &A) -> Result<R, Error>
+    #[track_caller]
+    pub fn call<A, R>(
+        &self,
+        endpoint: impl Into<Endpoint>,
+        args: &A,
+    ) -> impl Future<Output = Result<R, Error>>
     where
         A: Serialize + ?Sized,
-        R: DeserializeOwned,
+        R: FromPayload,
     {
-        returned(self.open(path, Kind::Function, args)?.outcome().await?)
+        let opening = Opening::of(endpoint);
+        async move { returned(self.open(opening, Kind::Function, args)?.outcome().await?) }
     }
 
     /// Starts a generator. It is cancelled when what this gives is dropped.
@@ -83,12 +89,13 @@ impl Portal {
     /// # Errors
     ///
     /// It could not be asked for. What goes wrong later is an item.
-    pub fn iterate<A, T>(&self, path: Path<'_>, args: &A) -> Result<Items<T>, Error>
+    #[track_caller]
+    pub fn iterate<A, T>(&self, endpoint: impl Into<Endpoint>, args: &A) -> Result<Items<T>, Error>
     where
         A: Serialize + ?Sized,
-        T: DeserializeOwned,
+        T: FromPayload,
     {
-        Ok(Items::new(self.open(path, Kind::Generator, args)?))
+        Ok(Items::new(self.open(Opening::of(endpoint), Kind::Generator, args)?))
     }
 
     /// Runs a context and `body` together: `body` gets the parent's end and the context's first value, and
@@ -105,23 +112,27 @@ impl Portal {
     ///
     /// Dropped before it is ready, `body` is dropped where it is and the remote task is cancelled; that it
     /// ends is not waited for.
-    pub async fn open_context<A, F, T, E>(
+    #[track_caller]
+    pub fn open_context<A, F, T, E>(
         &self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         args: &A,
         body: impl AsyncFnOnce(&Context, F) -> Result<T, E>,
-    ) -> Result<(T, Ending), E>
+    ) -> impl Future<Output = Result<(T, Ending), E>>
     where
         A: Serialize + ?Sized,
-        F: DeserializeOwned,
+        F: FromPayload,
         E: From<Error>,
     {
-        let context = Context::new(self.open(path, Kind::Context, args)?);
-        let run = async {
-            let first = context.first().await?;
-            body(&context, first).await
-        };
-        context.supervise(run).await
+        let opening = Opening::of(endpoint);
+        async move {
+            let context = Context::new(self.open(opening, Kind::Context, args)?);
+            let run = async {
+                let first = context.first().await?;
+                body(&context, first).await
+            };
+            context.supervise(run).await
+        }
     }
 
     /// Opens a context and waits for its first value. Dropping the handle cancels the remote task without
@@ -134,14 +145,22 @@ impl Portal {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the remote task is cancelled.
-    pub async fn start_context<A, F>(&self, path: Path<'_>, args: &A) -> Result<(Context, F), Error>
+    #[track_caller]
+    pub fn start_context<A, F>(
+        &self,
+        endpoint: impl Into<Endpoint>,
+        args: &A,
+    ) -> impl Future<Output = Result<(Context, F), Error>>
     where
         A: Serialize + ?Sized,
-        F: DeserializeOwned,
+        F: FromPayload,
     {
-        let context = Context::new(self.open(path, Kind::Context, args)?);
-        let first = context.first().await?;
-        Ok((context, first))
+        let opening = Opening::of(endpoint);
+        async move {
+            let context = Context::new(self.open(opening, Kind::Context, args)?);
+            let first = context.first().await?;
+            Ok((context, first))
+        }
     }
 
     /// Asks the peer's runtime for something, a registry for an address, for example.
@@ -154,12 +173,13 @@ impl Portal {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the request is cancelled.
-    pub async fn request<A, R>(&self, endpoint: RuntimeEndpoint, args: &A) -> Result<R, Error>
+    #[track_caller]
+    pub fn request<A, R>(&self, endpoint: RuntimeEndpoint, args: &A) -> impl Future<Output = Result<R, Error>>
     where
         A: Serialize + ?Sized,
-        R: DeserializeOwned,
+        R: FromPayload,
     {
-        returned(self.open(endpoint, Kind::Function, args)?.outcome().await?)
+        self.call(endpoint, args)
     }
 
     /// Cancels the whole actor at the other end, and waits until it says so.
@@ -171,8 +191,10 @@ impl Portal {
     /// # Cancel safety
     ///
     /// Dropped after it was first polled, the actor is cancelled all the same.
-    pub async fn cancel_actor(&self) -> Result<(), Error> {
-        self.request::<_, bool>(RuntimeEndpoint::Cancel, &NoArgs {}).await.map(drop)
+    #[track_caller]
+    pub fn cancel_actor(&self) -> impl Future<Output = Result<(), Error>> {
+        let cancelled = self.call::<_, bool>(RuntimeEndpoint::Cancel, &NoArgs {});
+        async move { cancelled.await.map(drop) }
     }
 
     /// Ends the connection in order: what we opened and what runs here is cancelled, its ends are waited
@@ -224,11 +246,11 @@ impl Portal {
         self.link.with(|state| *state.conn.counters())
     }
 
-    fn open<A>(&self, target: impl Into<Target>, kind: Kind, args: &A) -> Result<Dialog, Error>
+    fn open<A>(&self, opening: Opening, kind: Kind, args: &A) -> Result<Dialog, Error>
     where
         A: Serialize + ?Sized,
     {
-        Dialog::open(&self.link, &convert::call(target.into(), kind, args)?, self.inbox)
+        Dialog::open(&self.link, &opening.with(kind, args)?, self.inbox)
     }
 }
 

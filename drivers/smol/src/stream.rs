@@ -9,13 +9,11 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::stream::FusedStream;
 use futures_util::{Sink, Stream};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use scipp_common::{End, Error, FanOut, Handle, StreamCounters, Subscriber, at_once, convert};
+use scipp_proto::wire::MsgKind;
+use scipp_proto::{Connection, FromPayload, OverrunPolicy, Payload, Received, ToPayload};
 
-use scipp_common::{End, Error, FanOut, Handle, StreamCounters, Subscriber, convert};
-use scipp_proto::{Connection, OverrunPolicy, Payload};
-
-use crate::dialog::{Dialog, Seat, Taken};
+use crate::dialog::{Dialog, Seat};
 use crate::link::Link;
 use crate::subscription::Subscription;
 
@@ -45,16 +43,42 @@ impl<'ctx> MsgStream<'ctx> {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`] if the item is not a `T` (it is gone then); [`Error::Lagged`] beside
-    /// [subscriptions](Self::subscribe); or why the dialog is of no more use.
+    /// [`Error::Conversion`] if the item is not a `T` (it is gone then); [`Error::Mistyped`] if the terms forbid
+    /// it and say to hand it over; [`Error::Lagged`] beside [subscriptions](Self::subscribe); or why the dialog
+    /// is of no more use.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is ready, no item was taken.
-    pub async fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+    pub async fn receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
         let take = |end, conn: &mut _| self.fan_out.take(None, end, conn);
         let Some(item) = self.dialog.take(take).await? else { return Ok(None) };
-        Ok(Some(convert::value(&item)?))
+        Ok(Some(convert::value(item)?))
+    }
+
+    /// The next item, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] if nothing is there, and as [`receive`](Self::receive).
+    pub fn try_receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
+        let taken = at_once(self.dialog.take_now(|end, conn| self.fan_out.take(None, end, conn)));
+        let Some(item) = taken? else { return Ok(None) };
+        Ok(Some(convert::value(item)?))
+    }
+
+    /// Waits for whatever comes next, as it is and with its kind: items, also [those](Received::Mistyped) that
+    /// the terms forbid and say to hand over, then the end of the stream, or the result, again and again.
+    ///
+    /// # Errors
+    ///
+    /// Why the dialog is of no more use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, nothing was taken.
+    pub async fn receive_msg(&self) -> Result<Received, Error> {
+        self.dialog.take(|end, conn: &mut _| self.fan_out.receive(end, conn)).await
     }
 
     /// One more reader of this stream: it receives every item that was not received yet.
@@ -98,8 +122,24 @@ impl<'ctx> MsgStream<'ctx> {
     /// # Cancel safety
     ///
     /// Dropped before it is ready, the item was not sent.
-    pub async fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub async fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         let item = convert::payload(item)?;
+        self.dialog.send(&item).await
+    }
+
+    /// As [`send`](Self::send), after checking the item against the terms of this end. Without this only the
+    /// receiver checks items.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Mistyped`](crate::proto::Misuse::Mistyped), and as `send`; the item was not sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `send`.
+    pub async fn send_checked<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        let item = convert::payload(item)?;
+        self.dialog.validate(MsgKind::Yield, &item)?;
         self.dialog.send(&item).await
     }
 
@@ -139,13 +179,14 @@ impl<'ctx> MsgStream<'ctx> {
         self.dialog.counters()
     }
 
-    /// The items to come, until the stream ends or something fails. Lag is reported and ends nothing.
-    pub fn items<T: DeserializeOwned>(&self) -> Incoming<'_, T> {
+    /// The items to come, until the stream ends or something fails. Lag, and items that are
+    /// [handed over](Error::Mistyped), are reported and end nothing.
+    pub fn items<T: FromPayload>(&self) -> Incoming<'_, T> {
         Incoming::new(self, None)
     }
 
     /// Where items of one type go. Closing it stops the stream.
-    pub fn sink<T: Serialize>(&self) -> Outgoing<'_, T> {
+    pub fn sink<T: ToPayload>(&self) -> Outgoing<'_, T> {
         Outgoing {
             dialog: self.dialog,
             seat: self.dialog.seat(&*self.dialog.link),
@@ -175,23 +216,23 @@ impl<L: Deref<Target = Link>> Receiving<L> {
         Self { seat, is_over: false }
     }
 
-    pub(crate) fn poll_next<T: DeserializeOwned>(
+    pub(crate) fn poll_next<T: FromPayload>(
         &mut self,
         cx: &Context<'_>,
-        take: impl FnOnce(End, &mut Connection) -> Taken,
+        take: impl FnOnce(End, &mut Connection) -> Poll<Result<Option<Payload>, Error>>,
     ) -> Poll<Option<Result<T, Error>>> {
         if self.is_over {
             return Poll::Ready(None);
         }
         let next = ready!(self.seat.poll_take(cx, take)).transpose();
-        let next = next.map(|item| item.and_then(|item| Ok(convert::value(&item)?)));
-        self.is_over = !matches!(next, Some(Ok(_) | Err(Error::Lagged(_))));
+        let next = next.map(|item| item.and_then(|item| Ok(convert::value(item)?)));
+        self.is_over = !matches!(next, Some(Ok(_) | Err(Error::Lagged(_) | Error::Mistyped(_))));
         Poll::Ready(next)
     }
 }
 
 /// The items of a stream, or of a [subscription](Subscription), as a [`Stream`], which ends after the first
-/// error other than [`Error::Lagged`].
+/// error other than [`Error::Lagged`] and [`Error::Mistyped`].
 ///
 /// # Cancel safety
 ///
@@ -211,7 +252,7 @@ impl<'a, T> Incoming<'a, T> {
     }
 }
 
-impl<T: DeserializeOwned> Stream for Incoming<'_, T> {
+impl<T: FromPayload> Stream for Incoming<'_, T> {
     type Item = Result<T, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -220,7 +261,7 @@ impl<T: DeserializeOwned> Stream for Incoming<'_, T> {
     }
 }
 
-impl<T: DeserializeOwned> FusedStream for Incoming<'_, T> {
+impl<T: FromPayload> FusedStream for Incoming<'_, T> {
     fn is_terminated(&self) -> bool {
         self.items.is_over
     }
@@ -243,7 +284,7 @@ pub struct Outgoing<'a, T> {
     of: PhantomData<fn(T)>,
 }
 
-impl<T: Serialize> Sink<T> for Outgoing<'_, T> {
+impl<T: ToPayload> Sink<T> for Outgoing<'_, T> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -1,9 +1,7 @@
 //! One of several readers of one stream.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use scipp_common::{Error, Subscriber, convert};
+use scipp_proto::{FromPayload, ToPayload};
 
 use crate::stream::{Incoming, MsgStream};
 
@@ -36,20 +34,20 @@ impl<'a> Subscription<'a> {
     /// # Errors
     ///
     /// [`Error::Lagged`], after which it goes on; [`Error::Conversion`] if the item is not a `T` (it is gone
-    /// then, here and nowhere else); or why the dialog is of no more use.
+    /// then, here and nowhere else); [`Error::Mistyped`], which every reader gets; or why the dialog is of no more use.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is ready, no item was taken, and whoever else waits is served as before.
-    pub async fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+    pub async fn receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
         let take = |end, conn: &mut _| self.stream.fan_out.take(Some(&self.subscriber), end, conn);
         let Some(item) = self.stream.dialog.take(take).await? else { return Ok(None) };
-        Ok(Some(convert::value(&item)?))
+        Ok(Some(convert::value(item)?))
     }
 
     /// The items to come as a [`Stream`](futures_util::Stream), until the stream ends or something fails. Lag
     /// is reported and ends nothing.
-    pub fn items<T: DeserializeOwned>(&self) -> Incoming<'_, T> {
+    pub fn items<T: FromPayload>(&self) -> Incoming<'_, T> {
         Incoming::new(self.stream, Some(&self.subscriber))
     }
 
@@ -62,7 +60,7 @@ impl<'a> Subscription<'a> {
     /// # Cancel safety
     ///
     /// As there.
-    pub async fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub async fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         self.stream.send(item).await
     }
 

@@ -10,7 +10,7 @@ use scipp_common::{Conclusion, End, Handle, Ticket, concluded, guarded};
 use scipp_proto::{DialogId, Request};
 
 use crate::dialog::{Dialog, Seat};
-use crate::endpoint::Body;
+use crate::handler::Body;
 use crate::link::Link;
 
 /// A body that runs for the peer, until its dialog has ended.

@@ -1,9 +1,10 @@
 //! What can be moved to another thread: every handle, and every future that holds one.
 
 use futures_util::stream::FusedStream;
+use scipp_smol::proto::spec::Slots;
 use scipp_smol::{
-    Actor, ActorBuilder, ChildContext, Context, Driver, Error, Incoming, Items, Listener, MsgStream, NoArgs,
-    Outgoing, Portal, Socket, Subscription, Yielder,
+    Actor, ActorBuilder, ChildContext, Context, Driver, Error, Incoming, Items, Listener, MsgStream,
+    Narrowed, NoArgs, Outgoing, Portal, Socket, Subscription, Yielder,
 };
 
 const fn is_send<T: Send>() {}
@@ -18,8 +19,8 @@ fn as_is<T: Send>(value: T) -> T {
 fn handles_can_be_sent_and_shared() {
     is_send::<(Actor, ActorBuilder, Listener, Portal)>();
     is_sync::<(Actor, ActorBuilder, Listener, Portal)>();
-    is_send::<(Context, ChildContext, Yielder, MsgStream<'_>, Subscription<'_>)>();
-    is_sync::<(Context, ChildContext, Yielder, MsgStream<'_>, Subscription<'_>)>();
+    is_send::<(Context, ChildContext, Yielder, MsgStream<'_>, Subscription<'_>, Narrowed<'_>)>();
+    is_sync::<(Context, ChildContext, Yielder, MsgStream<'_>, Subscription<'_>, Narrowed<'_>)>();
     is_fused::<Items<u32>>();
     is_fused::<Incoming<'_, u32>>();
     is_send::<(Items<u32>, Incoming<'_, u32>, Outgoing<'_, u32>, Driver<Socket>)>();
@@ -46,7 +47,11 @@ async fn futures_can_be_sent(actor: &Actor, listener: &Listener, portal: &Portal
     as_is(portal.open_context(PATH, &NoArgs {}, body)).await?;
     let (ctx, ()) = as_is(portal.start_context(PATH, &NoArgs {})).await?;
     as_is(ctx.supervise(async { Ok::<_, Error>(()) })).await?;
-    as_is(ctx.wait()).await?;
+    let waiting = async {
+        let _narrowed = ctx.narrow(Slots::default())?;
+        ctx.wait().await
+    };
+    as_is(waiting).await?;
     as_is(portal.close()).await;
     Ok(())
 }

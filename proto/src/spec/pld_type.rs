@@ -6,7 +6,7 @@ use core::any::TypeId;
 
 use super::shape::{Presence, Spec, Struct};
 use super::text::is_identifier;
-use crate::{EndpointPath, Timestamp};
+use crate::{EndpointPath, Payload, Timestamp};
 
 /// A Rust type whose values are payloads of a known type.
 ///
@@ -86,6 +86,7 @@ plain! {
     str => Spec::Str;
     String => Spec::Str;
     EndpointPath => Spec::Path;
+    Payload => Spec::Any;
     Timestamp => Spec::Timestamp;
 }
 

@@ -3,7 +3,7 @@
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
-use super::{Mismatch, PldSpec};
+use super::{Mismatch, PldSpec, PldType, SpecError};
 use crate::payload::{Kwargs, Payload};
 use crate::wire::MsgKind;
 
@@ -70,6 +70,38 @@ impl Slots {
     /// One spec for the first value, the items and the result, as the reference has it.
     pub fn one_for_all(spec: PldSpec) -> Self {
         Self { params: None, started: Some(spec.clone()), yields: Some(spec.clone()), result: Some(spec) }
+    }
+
+    /// The specs of Rust types: of the arguments `P`, the first value `S`, the items `Y` and the result `R`.
+    /// [`Payload`] stands for everything.
+    ///
+    /// ```
+    /// use scipp_proto::Payload;
+    /// use scipp_proto::spec::Slots;
+    ///
+    /// let slots = Slots::typed::<Payload, Option<String>, (u64, f64), ()>()?;
+    /// assert_eq!(slots.started.as_ref().map(ToString::to_string).as_deref(), Some("str|None"));
+    /// assert_eq!(slots.params, None);
+    /// # Ok::<(), scipp_proto::spec::SpecError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the description of one of them is none, see [`PldSpec::new`].
+    pub fn typed<P, S, Y, R>() -> Result<Self, SpecError>
+    where
+        P: PldType + ?Sized,
+        S: PldType + ?Sized,
+        Y: PldType + ?Sized,
+        R: PldType + ?Sized,
+    {
+        let limiting = |spec: PldSpec| (!spec.is_any()).then_some(spec);
+        Ok(Self {
+            params: limiting(PldSpec::of::<P>()?),
+            started: limiting(PldSpec::of::<S>()?),
+            yields: limiting(PldSpec::of::<Y>()?),
+            result: limiting(PldSpec::of::<R>()?),
+        })
     }
 
     /// The spec in a slot. (P-17)

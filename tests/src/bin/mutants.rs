@@ -1,18 +1,19 @@
 //! Draws rules, breaks the functions that cite them, and runs the tests that cite them.
 //!
-//! `mutants TREE --seed N [--rules N] [--each N] [--dry]` changes the sources in `TREE` and puts them back: let
-//! `tests/mutants/run` make a copy.
+//! `mutants TREE --seed N [--rules N] [--each N] [--dry]` breaks the sources in `TREE`, a copy that `tests/mutants/run`
+//! makes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, io};
 
-use scipp_conformance::mutants::{Fate, Outcomes, Trial, baseline, draw, fates, list};
+use scipp_conformance::mutants::{Bench, Fate, Trial, draw, list};
 use scipp_conformance::trace;
 
 const USAGE: &str = "usage: mutants TREE --seed N [--rules N] [--each N] [--dry]";
 
-/// Those whose functions the tests of this package reach.
+/// Those whose functions the tests reach.
 const PACKAGES: [&str; 3] = ["scipp-proto", "scipp-common", "scipp-blocking"];
 
 /// Of a hundred defects that compile, so many have to be caught.
@@ -42,39 +43,36 @@ fn main() -> ExitCode {
 }
 
 fn run(tree: &Path, seed: u64, rules: usize, each: usize, is_dry: bool) -> io::Result<bool> {
-    let texts = trace::read(tree)?;
-    let trials = draw(&texts, &list(tree, &PACKAGES)?, seed, rules, each);
+    let trials = draw(&trace::read(tree)?, &list(tree, &PACKAGES)?, seed, rules, each);
     if is_dry {
         trials.iter().for_each(plan);
         return Ok(true);
     }
-    if !baseline(tree, &trials)? {
-        eprintln!("a test fails without a defect");
-        return Ok(false);
-    }
+    let bench = Bench::build(tree, &trials)?;
     println!("| rule | defects | caught | missed |\n|---|---|---|---|");
     let (mut caught, mut all) = (0, 0);
     for trial in &trials {
-        let outcomes = fates(tree, trial)?;
-        let of = |fate| outcomes.values().filter(|found| **found == fate).count();
+        let Some(fates) = bench.fates(tree, trial)? else {
+            eprintln!("a test of {} fails without a defect", trial.rule);
+            return Ok(false);
+        };
+        let of = |fate| fates.values().filter(|found| **found == fate).count();
         caught += of(Fate::Caught);
         all += of(Fate::Caught) + of(Fate::Missed);
-        row(trial, &outcomes, of(Fate::Caught));
+        row(trial, &fates, of(Fate::Caught));
     }
     println!("\nseed {seed}: {} rules, {caught} of {all} defects caught by a citing test", trials.len());
     Ok(caught * 100 >= all * LEAST)
 }
 
 fn plan(trial: &Trial) {
-    println!("{}: {}", trial.rule, trial.tests.names.join(" "));
+    let names: Vec<String> = trial.tests.by_target().into_values().map(|names| names.join(" ")).collect();
+    println!("{}: {}", trial.rule, names.join(" "));
     trial.mutants.iter().for_each(|mutant| println!("    {}", mutant.name));
 }
 
-fn row(trial: &Trial, outcomes: &Outcomes, caught: usize) {
-    let missed: Vec<String> = outcomes
-        .iter()
-        .filter(|(_, fate)| **fate == Fate::Missed)
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
+fn row(trial: &Trial, fates: &BTreeMap<String, Fate>, caught: usize) {
+    let missed = fates.iter().filter(|(_, fate)| **fate == Fate::Missed);
+    let missed: Vec<String> = missed.map(|(name, _)| format!("`{name}`")).collect();
     println!("| {} | {} | {caught} | {} |", trial.rule, caught + missed.len(), missed.join("<br>"));
 }

@@ -1,46 +1,53 @@
 //! The defects that there are, and which of them are about a rule.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 
 use crate::trace::{Mention, Number};
 
 /// One defect, as `cargo mutants --list --json` describes it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Mutant {
     /// Its place, what is changed, and the function.
     pub name: String,
-    file: String,
-    package: String,
-    function: Option<Function>,
-    span: Span,
+    /// The package it is in.
+    pub package: String,
+    /// The file it is in.
+    pub file: String,
+    /// What stands there instead.
+    pub(super) replacement: String,
+    pub(super) function: Option<Function>,
+    pub(super) span: Span,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-struct Function {
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Function {
     function_name: String,
-    span: Span,
+    pub(super) span: Span,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct Span {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(super) struct Span {
     start: Position,
     end: Position,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 struct Position {
     line: usize,
+    column: usize,
 }
 
-impl Mutant {
-    /// The package it is in.
-    pub fn package(&self) -> &str {
-        &self.package
-    }
-
-    /// The file it is in.
-    pub fn file(&self) -> &str {
-        &self.file
+impl Span {
+    /// The bytes of `text` that it covers.
+    pub(super) fn bytes(self, text: &str) -> Range<usize> {
+        let at = |position: Position| {
+            let before: usize = text.split_inclusive('\n').take(position.line - 1).map(str::len).sum();
+            let line = &text[before..];
+            before + line.char_indices().nth(position.column - 1).map_or(line.len(), |(at, _)| at)
+        };
+        at(self.start)..at(self.end)
     }
 }
 
@@ -91,17 +98,22 @@ mod tests {
     fn a_comment_within_a_function_is_about_what_follows() {
         let text =
             "/// Doc. (D-2)\nfn f() {\n  // About a. (D-1)\n  a;\n\n  b;\n  // (D-3 to\n  // D-4)\n  c;\n}\n";
-        let span = Span { start: Position { line: 1 }, end: Position { line: 10 } };
-        let lines = |rule: &str| cited_lines(text, span, Number::at_start(rule).unwrap().0);
-        assert_eq!(lines("D-1"), [(3, 5)]);
-        assert_eq!(lines("D-2"), [], "all of it");
         let all: Vec<Mutant> = serde_json::from_str(
-            r#"[{"name": "n", "file": "x.rs", "package": "p", "span": {"start": {"line": 6}, "end": {"line": 6}},
-              "function": {"function_name": "X::f", "span": {"start": {"line": 1}, "end": {"line": 10}}}}]"#,
+            r#"[{"name": "n", "file": "x.rs", "package": "p", "replacement": "d",
+              "span": {"start": {"line": 6, "column": 3}, "end": {"line": 6, "column": 4}},
+              "function": {"function_name": "X::f",
+              "span": {"start": {"line": 1, "column": 1}, "end": {"line": 10, "column": 2}}}}]"#,
         )
         .unwrap();
+        let span = all[0].function.as_ref().unwrap().span;
+        let lines = |rule: &str| cited_lines(text, span, Number::at_start(rule).unwrap().0);
+        assert_eq!(lines("D-1"), [(3, 5)]);
+        assert_eq!(lines("D-3"), [(7, 10)]);
+        assert_eq!(lines("D-2"), [], "all of it");
         let found =
             |file, rule: &str| mutants_of(&all, file, "f", text, Number::at_start(rule).unwrap().0).len();
         assert_eq!((found("x.rs", "D-2"), found("x.rs", "D-1"), found("y.rs", "D-2")), (1, 0, 0));
+        assert_eq!(&text[all[0].span.bytes(text)], "b");
+        assert_eq!(&text[span.bytes(text)], text.trim_end());
     }
 }

@@ -1,15 +1,18 @@
 //! Whether citations are real: a defect in a function that cites a rule turns a test that cites it red.
 //!
-//! `cargo mutants` makes the defects and runs the tests; here is drawn which, and judged what came of them.
+//! `cargo mutants` says which defects there can be; here is drawn which to try, and judged what comes of them.
 
 mod candidates;
 mod runs;
+mod weave;
+
+use std::collections::BTreeMap;
 
 pub use candidates::{Mutant, mutants_of};
-pub use runs::{Fate, Outcomes, baseline, fates, list};
+pub use runs::{Bench, Fate, list};
 
 use crate::chance::Chance;
-use crate::trace::{Number, Role, Series, Texts, Trace};
+use crate::trace::{Number, Place, Series, Texts, Trace};
 
 /// A rule, defects in what carries it out, and the tests that are to notice.
 #[derive(Debug)]
@@ -22,16 +25,9 @@ pub struct Trial {
     pub tests: Tests,
 }
 
-/// Tests by name, and the targets they are in.
+/// Tests by their files.
 #[derive(Debug, Clone, Default)]
-pub struct Tests {
-    /// Packages that have one of the targets.
-    pub packages: Vec<&'static str>,
-    /// Arguments that select the targets.
-    pub targets: Vec<String>,
-    /// Names, or the ends of them.
-    pub names: Vec<String>,
-}
+pub struct Tests(BTreeMap<String, Vec<String>>);
 
 /// Draws `count` rules, and of each function that cites one at most `each` defects.
 ///
@@ -39,72 +35,51 @@ pub struct Tests {
 pub fn draw(texts: &Texts, all: &[Mutant], seed: u64, count: usize, each: usize) -> Vec<Trial> {
     let trace = Trace::of(texts);
     let mut chance = Chance::new(seed);
-    let mut rules: Vec<Number> = trace
-        .rules()
-        .map(|(number, _)| number)
-        .filter(|number| number.series != Series::Difference)
-        .collect();
+    let mut rules: Vec<_> = trace.rules().filter(|(number, _)| number.series != Series::Difference).collect();
     let mut trials = Vec::new();
     while trials.len() < count && !rules.is_empty() {
-        let rule = rules.swap_remove(chance.below(rules.len()));
-        let trial = trial(texts, &trace, all, rule, each, &mut chance);
-        trials.extend(trial.filter(|trial| !trial.mutants.is_empty()));
+        let (rule, cited) = rules.swap_remove(chance.below(rules.len()));
+        let mut mutants = Vec::new();
+        for place in &cited.code {
+            let mut of = mutants_at(texts, all, place, rule);
+            for _ in 0..each.min(of.len()) {
+                mutants.push(of.swap_remove(chance.below(of.len())).clone());
+            }
+        }
+        if mutants.is_empty() {
+            continue;
+        }
+        let mut tests = Tests::default();
+        for Place { file, item, .. } in &cited.tests {
+            let names = item.clone().map_or_else(|| trace.tests_in(file).to_vec(), |name| vec![name]);
+            tests.0.entry(file.clone()).or_default().extend(names);
+        }
+        trials.push(Trial { rule, mutants, tests });
     }
     trials
 }
 
-fn trial(
-    texts: &Texts,
-    trace: &Trace,
-    all: &[Mutant],
-    rule: Number,
-    each: usize,
-    chance: &mut Chance,
-) -> Option<Trial> {
-    let (_, cited) = trace.rules().find(|(number, _)| *number == rule)?;
-    let mut mutants = Vec::new();
-    for place in &cited.code {
-        let function = place.item.as_deref()?;
-        let mut of = mutants_of(all, &place.file, function, texts.get(&place.file)?, rule);
-        for _ in 0..each.min(of.len()) {
-            mutants.push(of.swap_remove(chance.below(of.len())).clone());
-        }
-    }
-    let mut tests = Tests::default();
-    for place in &cited.tests {
-        debug_assert_eq!(place.role, Role::Test);
-        let names = match &place.item {
-            Some(name) => vec![name.clone()],
-            None => trace.tests_in(&place.file).to_vec(),
-        };
-        tests.add(&place.file, names);
-    }
-    Some(Trial { rule, mutants, tests })
+fn mutants_at<'a>(texts: &Texts, all: &'a [Mutant], place: &Place, rule: Number) -> Vec<&'a Mutant> {
+    let (Some(function), Some(text)) = (&place.item, texts.get(&place.file)) else { return Vec::new() };
+    mutants_of(all, &place.file, function, text, rule)
 }
 
 impl Tests {
-    fn add(&mut self, file: &str, names: Vec<String>) {
-        let parts: Vec<&str> = file.split('/').collect();
-        let (package, targets) = match parts.as_slice() {
-            ["proto", ..] => ("scipp-proto", vec!["--lib".to_owned()]),
-            ["drivers", "common", ..] => ("scipp-common", vec!["--lib".to_owned()]),
-            // Either driver includes them; the blocking one is built sooner.
-            ["tests", "tests", "suite", ..] => ("scipp-conformance", target("blocking")),
-            ["tests", "tests", name, ..] => ("scipp-conformance", target(name.trim_end_matches(".rs"))),
-            _ => return,
-        };
-        if !self.packages.contains(&package) {
-            self.packages.push(package);
+    /// Names of tests by package and target.
+    pub fn by_target(&self) -> BTreeMap<(String, String), Vec<&str>> {
+        let mut targets: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+        for (file, names) in &self.0 {
+            let parts: Vec<&str> = file.split('/').collect();
+            let (package, target) = match parts.as_slice() {
+                ["drivers", driver, ..] => (format!("scipp-{driver}"), "lib"),
+                // Either driver includes them; one does.
+                ["tests", "tests", "suite", ..] => ("scipp-conformance".to_owned(), "blocking"),
+                ["tests", "tests", name, ..] => ("scipp-conformance".to_owned(), *name),
+                _ => ("scipp-proto".to_owned(), "lib"),
+            };
+            let key = (package, target.trim_end_matches(".rs").to_owned());
+            targets.entry(key).or_default().extend(names.iter().map(String::as_str));
         }
-        if !self.targets.ends_with(&targets)
-            && !self.targets.windows(targets.len()).any(|have| have == targets)
-        {
-            self.targets.extend(targets);
-        }
-        self.names.extend(names);
+        targets
     }
-}
-
-fn target(name: &str) -> Vec<String> {
-    vec!["--test".to_owned(), name.to_owned()]
 }

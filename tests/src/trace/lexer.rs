@@ -2,7 +2,7 @@
 
 /// A piece of source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(crate) enum Token<'a> {
     /// A comment about what comes next, without its slashes.
     Comment(&'a str),
     /// A comment about what it stands in.
@@ -16,6 +16,17 @@ pub(super) enum Token<'a> {
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut lexer = Lexer { rest: text };
     std::iter::from_fn(|| lexer.next()).collect()
+}
+
+/// Where the first brace of `text` is that opens a block.
+pub(crate) fn first_brace(text: &str) -> Option<usize> {
+    let mut lexer = Lexer { rest: text };
+    while let Some(token) = lexer.next() {
+        if token == Token::Mark('{') {
+            return Some(text.len() - lexer.rest.len() - 1);
+        }
+    }
+    None
 }
 
 struct Lexer<'a> {

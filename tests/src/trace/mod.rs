@@ -1,11 +1,12 @@
 //! Which functions carry out each rule of the specification, and which tests show it.
 //!
 //! A rule is cited by its number in a comment: above or inside of the function that carries it out, and of the test
-//! that shows it; a file of tests may cite for all of them in its head.
+//! that shows it; a file of tests may cite for all of them in its head. Scenarios cite in their declarations.
 
-mod lexer;
+pub(crate) mod lexer;
 mod number;
 mod page;
+mod scenario;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,7 +95,10 @@ impl Trace {
                 tests.iter().for_each(|test| trace.take_named(*number, test, &sources));
             }
         }
-        for (place, mention) in sources.iter().flat_map(|(_, source)| &source.citations) {
+        let catalogue = texts.iter().filter(|(path, _)| path.starts_with(scenario::HOME));
+        let declared: Vec<_> = catalogue.flat_map(|(path, text)| scenario::citations(path, text)).collect();
+        let cited = sources.iter().flat_map(|(_, source)| &source.citations);
+        for (place, mention) in cited.chain(&declared) {
             trace.check_mention(*mention, &place.file);
             trace.cite(place, *mention);
         }
@@ -188,7 +192,8 @@ impl Trace {
         let mut page = String::from(
             "# Rules, code, tests\n\n\
              Generated from comments that cite a number, and from the tests that `deviations.md` names; see\n\
-             `tests/tests/traceability.rs`. A file without names is cited in its head, for all tests in it.\n\
+             `tests/tests/traceability.rs`. A file without names is cited in its head, for all tests in it. Numbers\n\
+             are those of [`scenarios.md`](scenarios.md).\n\
              Differences from the Python implementation (`D1`) need no code of their own: the rules that differ name them.\n",
         );
         let mut series = None;

@@ -181,7 +181,41 @@ fn a_wrong_envelope_fails_the_live_dialog_it_is_about() {
     pair.drain(B);
     let error = errors(&pair).remove(0);
     assert_eq!((error.boxed_type_str.as_str(), error.cid.as_deref()), ("MsgTypeError", Some(cid.as_str())));
+    assert!(error.tb_str.contains("\npld: expected Any, found no such field"), "{}", error.tb_str);
+    assert_eq!(error.bad_msg_as_dict, None, "a Python receiver dies of a message without all its fields");
     assert!(!pair.end(B).conn.is_closed());
+}
+
+/// D36
+#[test]
+fn a_wrong_envelope_of_a_live_dialog_comes_back() {
+    for (config, comes_back) in [(Config::default(), true), (crowded(), false)] {
+        let mut pair = Pair::established(config);
+        let (parent, child) = pair.open_streaming(A);
+        let cid = cid(&pair.end(A).conn, parent);
+        let wrong = message("StartAck", &[("cid", cid.as_str().into()), ("functype", 5.into())]);
+        inject_value(&mut pair, &wrong);
+        // What comes after the first does not count.
+        inject_value(&mut pair, &message("Yield", &[("cid", cid.as_str().into())]));
+        pair.deliver(B, usize::MAX);
+        pair.conn(B).unwound(child).unwrap();
+        pair.settle();
+        let Some(Outcome::Failed(Failure::Remote(error))) = pair.outcome(A, parent) else { panic!() };
+        let loose = error.bad_msg_loose();
+        assert_eq!(loose.as_ref().map(|loose| loose.kind()), comes_back.then_some(Some(MsgKind::StartAck)));
+        if let Some(loose) = loose {
+            assert_eq!(loose.value("functype").unwrap().as_bytes().as_ref(), [5]);
+            let [mismatch] = loose.errors() else { panic!("{loose:?}") };
+            assert!(error.msg.tb_str.ends_with(&format!("\n{mismatch}")), "{}", error.msg.tb_str);
+        }
+    }
+}
+
+/// No room for what errors bring.
+fn crowded() -> Config {
+    let mut config = Config::default();
+    config.error_bytes = 0;
+    config
 }
 
 /// D-21.

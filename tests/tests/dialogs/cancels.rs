@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use scipp_conformance::pair::Pair;
 use scipp_conformance::pair::Side::{A, B};
-use scipp_conformance::script::{call, inject, int, report};
+use scipp_conformance::script::{call, cid, inject, int, report};
 use scipp_proto::phase::{CancelPhase, State};
-use scipp_proto::wire::Message;
 use scipp_proto::wire::MsgKind::{CancelAck, Error, Start, StartAck, Stop};
-use scipp_proto::{Config, Deadline, DialogEvent, Event, Kind, Misuse, Outcome, Payload};
+use scipp_proto::wire::{self, ErrorMsg, Message};
+use scipp_proto::{Config, Deadline, DialogEvent, Event, Kind, Misuse, Outcome, Payload, Take, Uid};
 
 use super::{failed_with, pair};
 
@@ -158,7 +158,7 @@ fn an_ack_without_an_ending_ends_the_dialog_unconfirmed() {
     let start = pair.end(B).incoming.iter().copied().collect::<Vec<_>>();
     pair.end_mut(B).incoming.clear();
     let body = bytes::Bytes::copy_from_slice(&start[4..]);
-    let message = scipp_proto::wire::decode(&body, &Config::default().limits()).unwrap();
+    let message = wire::decode(&body, &Config::default().limits()).unwrap();
     let ack = message.cid().unwrap().to_owned();
     inject(&mut pair, A, &Message::StartAck { cid: (&ack).into(), functype: Kind::Function });
     inject(&mut pair, A, &Message::CancelAck { cid: (&ack).into(), pld: true });
@@ -273,4 +273,102 @@ fn a_task_ended_by_its_own_actor_names_that_actor() {
     assert_eq!(pair.end(A).conn.dialog(parent).unwrap().canceller(), Some(bob));
     assert_eq!(failed_with(pair.outcome(A, parent)), "ContextCancelled");
     assert_eq!(pair.outcome(A, generator), Some(Outcome::Returned(None)));
+}
+
+/// D-13, D-14, D-17, D-19, D-22: the table "in one look" of the page about precedence.
+#[test]
+fn what_comes_after_a_cancel_while_two_items_are_unread() {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Comes {
+        Return,
+        Error(&'static str, Option<&'static str>),
+        CancelAck,
+        Deadline,
+        Loss,
+        More,
+    }
+    use Comes::{Deadline, Error, Loss, More};
+    let (items, error) = ([Take::Item(int(1)), Take::Item(int(2))], [Take::Failed, Take::Failed]);
+    let cases = [
+        (Comes::Return, "returned", &items, Take::End),
+        (Error("KeyError", None), "failed", &error, Take::Failed),
+        (Error("ContextCancelled", Some("alice")), "cancelled", &items, Take::End),
+        (Error("ContextCancelled", Some("bob")), "cancelled", &items, Take::End),
+        (Error("ContextCancelled", Some("carol")), "failed", &error, Take::Failed),
+        (Comes::CancelAck, "cancelled, unconfirmed", &items, Take::End),
+        (Deadline, "cancelled, unconfirmed", &items, Take::End),
+        (Loss, "disconnected", &items, Take::Failed),
+        (More, "none", &items, Take::Item(int(3))),
+    ];
+    for (comes, outcome, reads, then) in cases {
+        let mut config = Config::default();
+        config.final_frame_timeout = Some(Duration::from_secs(1));
+        let mut pair = Pair::established(config);
+        let (parent, child) = pair.open_streaming(A);
+        for n in [1, 2] {
+            pair.conn(B).send(child, int(n)).unwrap();
+        }
+        pair.settle();
+        let now = pair.now();
+        pair.conn(A).cancel(now, parent).unwrap();
+        pair.drain(A);
+        assert_eq!(pair.in_flight(B), [Start]);
+        let creq: Vec<u8> = pair.end(B).incoming.iter().skip(4).copied().collect();
+        pair.end_mut(B).incoming.clear();
+        let creq = wire::decode(&creq.into(), &Config::default().limits()).unwrap().cid().unwrap().to_owned();
+        let target = cid(&pair.end(A).conn, parent);
+        match comes {
+            Comes::Return => inject(&mut pair, A, &Message::Return { cid: (&target).into(), pld: int(9) }),
+            Error(name, canceller) => {
+                let canceller = canceller.map(|name| Uid::new(name, format!("{name}-uuid")));
+                inject(&mut pair, A, &Message::Error(Box::new(from_bob(&target, name, canceller))));
+            }
+            Comes::CancelAck => inject(&mut pair, A, &Message::CancelAck { cid: (&creq).into(), pld: true }),
+            Deadline => pair.advance(Duration::from_secs(1)),
+            Loss => pair.cut(true),
+            More => {
+                inject(&mut pair, A, &Message::Error(Box::new(from_bob(&target, "StreamOverrun", None))));
+                inject(&mut pair, A, &Message::Yield { cid: (&target).into(), pld: int(3) });
+                inject(&mut pair, A, &Message::Stop { cid: (&target).into() });
+            }
+        }
+        pair.deliver(A, usize::MAX);
+        let found = match pair.outcome(A, parent) {
+            Some(Outcome::Returned(_)) => "returned",
+            Some(Outcome::Failed(_)) => "failed",
+            Some(Outcome::Cancelled { confirmed: true, .. }) => "cancelled",
+            Some(Outcome::Cancelled { confirmed: false, .. }) => "cancelled, unconfirmed",
+            Some(Outcome::Disconnected(_)) => "disconnected",
+            _ => "none",
+        };
+        assert_eq!(found, outcome, "{comes:?}");
+        for due in reads.iter().chain([&then]) {
+            assert_eq!(pair.conn(A).take(parent).as_ref(), Ok(due), "{comes:?}");
+        }
+        let unread = pair.conn(A).take_unread(parent);
+        assert_eq!(unread, (outcome == "failed").then(|| int(1)), "{comes:?}");
+        pair.conn(A).stop(parent).unwrap();
+        pair.conn(A).cancel(now, parent).unwrap();
+        pair.drain(A);
+        assert!(comes == Loss || pair.in_flight(B).is_empty(), "{comes:?}: {:?}", pair.in_flight(B));
+    }
+}
+
+/// An error of B's about the dialog `cid`; its notices are about A's sending.
+fn from_bob(cid: &str, type_name: &str, canceller: Option<Uid>) -> ErrorMsg {
+    let [alice, bob] = ["alice", "bob"].map(|name| Uid::new(name, format!("{name}-uuid")));
+    ErrorMsg {
+        src_uid: bob.clone(),
+        src_type_str: type_name.into(),
+        boxed_type_str: type_name.into(),
+        relay_path: vec![bob],
+        message: None,
+        tb_str: String::new(),
+        canceller,
+        sender: (type_name == "StreamOverrun").then_some(alice),
+        cid: Some(cid.into()),
+        bad_msg: None,
+        bad_msg_as_dict: None,
+        repaired: false,
+    }
 }

@@ -9,8 +9,9 @@ use crate::stage::{C, P, Seat, Stage, error_of, payload};
 pub(crate) const ALL: &[Scenario] = &[
     scenario(111, "a call fails", "D-4 D-20 D-24", call_fails)
         .drivers(&["calls::a_failing_function_reports_its_error"]),
-    scenario(112, "two calls fail", "D-4 D-20 D24", two_calls_fail),
-    scenario(113, "trees of failing actors", "D-24 D26", trees_fail),
+    scenario(112, "two calls fail", "D-4 D-20 D24", two_calls_fail).drivers(&["peers::s112_two_calls_fail"]),
+    scenario(113, "trees of failing actors", "D-24 D26", trees_fail)
+        .drivers(&["peers::s113_trees_of_failing_actors"]),
     scenario(114, "a module that is not exposed", "D-2 D-34", |s| call_is_refused(s, "ModuleNotExposed"))
         .drivers(&["calls::what_is_not_served_is_refused"]),
     scenario(115, "a function that is exposed", "D-2 D-20", call_succeeds)
@@ -29,7 +30,7 @@ pub(crate) const ALL: &[Scenario] = &[
         "error classes by name",
         "a table of Python classes; a class name is a text here, whoever knows it",
     ),
-    scenario(123, "results of calls", "D-20", results),
+    scenario(123, "results of calls", "D-20", results).drivers(&["calls::a_function_returns"]),
     scenario(124, "arguments that the function does not take", "D-2 D-34", |s| {
         call_is_refused(s, "TypeError")
     })
@@ -126,7 +127,7 @@ fn actor_fails(s: &mut Stage) {
 }
 
 /// C, whose connection to P is lost, goes on for others.
-fn goes_on(s: &mut Stage) {
+pub(crate) fn goes_on(s: &mut Stage) {
     let ends = s.opens_over(1, "Q", Kind::Function);
     s.returns(ends.1, "alive");
     s.then_sent(&["Q>C Start#2", "C>Q StartAck(asyncfunc)#2, Return('alive')#2"]);

@@ -13,7 +13,10 @@ mod words;
 
 mod actors;
 mod cancels;
+mod debugger;
 mod errors;
+mod fan_out;
+mod faults;
 mod generators;
 mod overruns;
 mod payloads;
@@ -41,6 +44,9 @@ const SECTIONS: &[(&str, &[Scenario])] = &[
     ("Several actors", peers::ALL),
     ("Calls, errors, and frames that nobody waits for", errors::ALL),
     ("Values of the wrong type", payloads::ALL),
+    ("Faults", faults::ALL),
+    ("Several readers of one stream", fan_out::ALL),
+    ("One terminal for a tree of actors", debugger::ALL),
 ];
 
 fn main() -> ExitCode {

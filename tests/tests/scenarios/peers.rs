@@ -1,11 +1,12 @@
 //! Three actors and more: 100 to 110, 176 to 178.
 
 use scipp_common::{ConversionError, Error};
+use scipp_conformance::script::Unsendable;
 use scipp_proto::wire::{ErrorMsg, Message};
 use scipp_proto::{Failure, Kind, Payload, Uid};
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{Seat, Stage, Unsendable, error_of, uid_of};
+use crate::stage::{Seat, Stage, error_of, uid_of};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(
@@ -13,33 +14,51 @@ pub(crate) const ALL: &[Scenario] = &[
         "a failure before the first value and a cancel of its own",
         "D-3 D-13 D-27",
         own_failure_wins,
-    ),
-    scenario(101, "a peer cancels the child of others", "D-18 D-20 D-26 D28", cancelled_by_a_peer),
-    scenario(102, "the handler of that fails", "D-15 D-18 D-47 D29", handler_fails),
-    scenario(103, "the third actor handles it", "D-13 D-18 D-46 D28", third_handles_it),
+    )
+    .drivers(&["peers::s100_a_failure_before_the_first_value_and_a_cancel_of_its_own"]),
+    scenario(101, "a peer cancels the child of others", "D-18 D-20 D-26 D28", cancelled_by_a_peer)
+        .drivers(&["peers::s101_a_peer_cancels_the_child_of_others"]),
+    scenario(102, "the handler of that fails", "D-15 D-18 D-47 D29", handler_fails)
+        .drivers(&["peers::s102_the_handler_of_that_fails"]),
+    scenario(103, "the third actor handles it", "D-13 D-18 D-46 D28", third_handles_it)
+        .drivers(&["peers::s103_the_third_actor_handles_it"]),
     scenario(104, "a client of a spawned service is cancelled", "D-13 D-15 D-16 D-41", |s| {
         client_is_cancelled(s, |s, client| s.returns(client, "swallowed"));
-    }),
+    })
+    .drivers(&["peers::s104_a_client_of_a_spawned_service_is_cancelled"]),
     scenario(105, "the client fails because it is cancelled", "D-13 D-15 D-16", |s| {
         client_is_cancelled(s, Stage::unwinds);
-    }),
+    })
+    .drivers(&["peers::s105_the_client_fails_because_it_is_cancelled"]),
     scenario(106, "the service fails and its client passes it on", "D-15 D-26 D12", |s| {
         service_fails(s, Stage::cancels, "no error");
-    }),
+    })
+    .drivers(&["peers::s106_the_service_fails_and_its_client_passes_it_on"]),
     scenario(107, "that failure passes through another block", "D-15 D-26 D-47 D12 D29", |s| {
         service_fails(s, |s, spawner| s.body_raises(spawner, "RuntimeError"), "RuntimeError");
-    }),
+    })
+    .drivers(&["peers::s107_that_failure_passes_through_another_block"]),
     scenario(
         108,
         "one of its own streams to the service that dies",
         "D-18 D-26 D-46",
         service_of_the_root_dies,
-    ),
-    scenario(109, "an error over three hops", "D-26 D12", over_three_hops).fix(),
-    scenario(110, "a cancellation over three hops", "D-18 D-26 D12", cancellation_over_three_hops),
-    scenario(176, "a foreign cancellation passes through a block", "D-15 D29", passes_through_a_block).fix(),
-    scenario(177, "defective errors", "D-26 D-27 D11 D37", defective_errors).fix(),
-    scenario(178, "an error of an unknown class is passed on", "D-26 D12", unknown_class).fix(),
+    )
+    .drivers(&["peers::s108_one_of_its_own_streams_to_the_service_that_dies"]),
+    scenario(109, "an error over three hops", "D-26 D12", over_three_hops)
+        .fix()
+        .drivers(&["peers::s109_an_error_over_three_hops"]),
+    scenario(110, "a cancellation over three hops", "D-18 D-26 D12", cancellation_over_three_hops)
+        .drivers(&["peers::s110_a_cancellation_over_three_hops"]),
+    scenario(176, "a foreign cancellation passes through a block", "D-15 D29", passes_through_a_block)
+        .fix()
+        .drivers(&["peers::s176_a_foreign_cancellation_passes_through_a_block"]),
+    scenario(177, "defective errors", "D-26 D-27 D11 D37", defective_errors)
+        .fix()
+        .drivers(&["peers::s177_defective_errors"]),
+    scenario(178, "an error of an unknown class is passed on", "D-26 D12", unknown_class)
+        .fix()
+        .drivers(&["peers::s178_an_error_of_an_unknown_class_is_passed_on"]),
 ];
 
 type Ends = (Seat, Seat);

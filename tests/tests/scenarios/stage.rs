@@ -12,15 +12,14 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use scipp_common::{End, GRACE};
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::call;
+use scipp_conformance::script::{call, error_by};
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{self, ErrorMsg};
 use scipp_proto::{
     Call, Canceller, Config, Connection, DialogRef, Event, Kind, Payload, Report, RuntimeEndpoint, Target,
     Uid,
 };
-use serde::ser::Error as _;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::take::Take;
 use crate::words::Ids;
@@ -346,15 +345,6 @@ pub(crate) fn payload(value: &impl Serialize) -> Payload {
     Payload::encode(value).expect("it can be sent")
 }
 
-/// A value that cannot be sent.
-pub(crate) struct Unsendable;
-
-impl Serialize for Unsendable {
-    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom("it has no form"))
-    }
-}
-
 /// The uid of an actor.
 pub(crate) fn uid_of(actor: &str) -> Uid {
     Uid::new(actor, format!("{actor}-uuid"))
@@ -362,18 +352,5 @@ pub(crate) fn uid_of(actor: &str) -> Uid {
 
 /// An error of an actor, to be spoiled and sent by hand.
 pub(crate) fn error_of(actor: &str, class: &str) -> ErrorMsg {
-    ErrorMsg {
-        src_uid: uid_of(actor),
-        src_type_str: class.to_owned(),
-        boxed_type_str: class.to_owned(),
-        relay_path: vec![uid_of(actor)],
-        message: None,
-        tb_str: String::new(),
-        canceller: None,
-        sender: None,
-        cid: None,
-        bad_msg: None,
-        bad_msg_as_dict: None,
-        repaired: false,
-    }
+    error_by(uid_of(actor), class)
 }

@@ -90,8 +90,20 @@ pub(crate) fn value(value: &Payload) -> String {
     match value.decode::<serde_json::Value>() {
         Ok(serde_json::Value::Null) => "nil".to_owned(),
         Ok(serde_json::Value::String(text)) => format!("'{text}'"),
+        Ok(serde_json::Value::Object(fields)) if fields.contains_key("msg_type") => terminal(&fields),
         Ok(value) => value.to_string(),
         Err(_) => format!("{} bytes", value.as_bytes().len()),
+    }
+}
+
+/// What is said about the terminal of a tree of actors: whose it is, and whether it is locked.
+fn terminal(fields: &serde_json::Map<String, serde_json::Value>) -> String {
+    let tag = fields["msg_type"].as_str().unwrap_or_default();
+    let actor = fields.get("subactor_uid").and_then(|uid| uid[0].as_str()).unwrap_or_default();
+    match fields.get("locked").and_then(serde_json::Value::as_bool) {
+        Some(true) => format!("{tag}({actor}, locked)"),
+        Some(false) => format!("{tag}({actor}, unlocked)"),
+        None => format!("{tag}({actor})"),
     }
 }
 

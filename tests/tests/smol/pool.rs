@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+/// More than any test takes.
+const ROUNDS: u32 = 1_000_000;
+
 /// Tasks of one thread.
 #[derive(Default)]
 pub(crate) struct Pool {
@@ -58,12 +61,12 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// If nobody is woken any more: it hangs.
+    /// If nobody is woken any more, or others only keep each other busy: it hangs.
     #[track_caller]
     pub(crate) fn run_until<T>(&mut self, task: impl Future<Output = T>) -> T {
         let (mut task, flag) = (pin!(task), Flag::raised());
         let waker = Waker::from(Arc::clone(&flag));
-        loop {
+        for _ in 0..ROUNDS {
             let woken = flag.lower();
             if woken {
                 if let Poll::Ready(result) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -72,6 +75,7 @@ impl Pool {
             }
             assert!(self.round() || woken, "it hangs: nobody was woken");
         }
+        panic!("it hangs: it was not woken in {ROUNDS} rounds");
     }
 
     /// Runs all tasks until `condition` holds.

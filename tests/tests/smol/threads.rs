@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::ToSocketAddrs;
+use std::panic::Location;
 use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,11 +14,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol::block_on;
 
+use proto::spec::Slots;
+use proto::wire::MsgKind;
+use proto::{FromPayload, Received, Terms, ToPayload};
 pub(crate) use scipp_smol::{
-    Address, ConnectError, Direction, Ending, Error, NoArgs, Profile, StreamCounters, TappedFrame, TaskError,
-    proto,
+    Address, ConnectError, Direction, Ending, Endpoint, Error, MistypedValue, NoArgs, Profile, RemoteFailure,
+    StreamCounters, TappedFrame, TaskError, proto,
 };
-use scipp_smol::{Driver, Path, Socket};
+use scipp_smol::{Driver, Narrowed, Socket};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Actor(scipp_smol::Actor);
@@ -67,26 +71,28 @@ fn spawned((portal, driver): (scipp_smol::Portal, Driver<Socket>)) -> Portal {
 pub(crate) struct ActorBuilder(scipp_smol::ActorBuilder);
 
 impl ActorBuilder {
+    #[track_caller]
     pub(crate) fn function<A, R, E>(
         self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static,
     ) -> Self
     where
         A: DeserializeOwned + Send + 'static,
-        R: Serialize + Send + 'static,
+        R: ToPayload + Send + 'static,
         E: Into<TaskError> + Send + 'static,
     {
         let f = Arc::new(f);
-        Self(self.0.function(path, move |args| {
+        Self(self.0.function(endpoint, move |args| {
             let f = Arc::clone(&f);
             smol::unblock(move || f(args))
         }))
     }
 
+    #[track_caller]
     pub(crate) fn generator<A, E>(
         self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(A, Yielder) -> Result<(), E> + Send + Sync + 'static,
     ) -> Self
     where
@@ -94,29 +100,31 @@ impl ActorBuilder {
         E: Into<TaskError> + Send + 'static,
     {
         let f = Arc::new(f);
-        Self(self.0.generator(path, move |args, out| {
+        Self(self.0.generator(endpoint, move |args, out| {
             let f = Arc::clone(&f);
             smol::unblock(move || f(args, Yielder(out)))
         }))
     }
 
+    #[track_caller]
     pub(crate) fn context<A, R, E>(
         self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         f: impl Fn(ChildContext, A) -> Result<R, E> + Send + Sync + 'static,
     ) -> Self
     where
         A: DeserializeOwned + Send + 'static,
-        R: Serialize + Send + 'static,
+        R: ToPayload + Send + 'static,
         E: Into<TaskError> + Send + 'static,
     {
         let f = Arc::new(f);
-        Self(self.0.context(path, move |ctx, args| {
+        Self(self.0.context(endpoint, move |ctx, args| {
             let f = Arc::clone(&f);
             smol::unblock(move || f(ChildContext(ctx), args))
         }))
     }
 
+    #[track_caller]
     pub(crate) fn runtime<A, R, E>(
         self,
         endpoint: proto::RuntimeEndpoint,
@@ -124,7 +132,7 @@ impl ActorBuilder {
     ) -> Self
     where
         A: DeserializeOwned + Send + 'static,
-        R: Serialize + Send + 'static,
+        R: ToPayload + Send + 'static,
         E: Into<TaskError> + Send + 'static,
     {
         let f = Arc::new(f);
@@ -176,58 +184,68 @@ impl Portal {
         self.0.peer()
     }
 
-    pub(crate) fn call<A, R>(&self, path: Path<'_>, args: &A) -> Result<R, Error>
+    #[track_caller]
+    pub(crate) fn call<A, R>(&self, endpoint: impl Into<Endpoint>, args: &A) -> Result<R, Error>
     where
         A: Serialize + ?Sized,
-        R: DeserializeOwned,
+        R: FromPayload,
     {
-        block_on(self.0.call(path, args))
+        block_on(self.0.call(endpoint, args))
     }
 
+    #[track_caller]
     pub(crate) fn iterate<A, T>(
         &self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         args: &A,
     ) -> Result<impl Iterator<Item = Result<T, Error>>, Error>
     where
         A: Serialize + ?Sized,
-        T: DeserializeOwned,
+        T: FromPayload,
     {
-        let mut items = self.0.iterate(path, args)?;
+        let mut items = self.0.iterate(endpoint, args)?;
         Ok(std::iter::from_fn(move || block_on(items.next())))
     }
 
+    #[track_caller]
     pub(crate) fn open_context<A, F, T, E>(
         &self,
-        path: Path<'_>,
+        endpoint: impl Into<Endpoint>,
         args: &A,
         body: impl FnOnce(&Context<'_>, F) -> Result<T, E>,
     ) -> Result<(T, Ending), E>
     where
         A: Serialize + ?Sized,
-        F: DeserializeOwned,
+        F: FromPayload,
         E: From<Error>,
     {
         let body = async |ctx: &scipp_smol::Context, first| body(&Context::Lent(ctx), first);
-        block_on(self.0.open_context(path, args, body))
+        block_on(self.0.open_context(endpoint, args, body))
     }
 
-    pub(crate) fn start_context<A, F>(&self, path: Path<'_>, args: &A) -> Result<(Context<'static>, F), Error>
+    #[track_caller]
+    pub(crate) fn start_context<A, F>(
+        &self,
+        endpoint: impl Into<Endpoint>,
+        args: &A,
+    ) -> Result<(Context<'static>, F), Error>
     where
         A: Serialize + ?Sized,
-        F: DeserializeOwned,
+        F: FromPayload,
     {
-        block_on(self.0.start_context(path, args)).map(|(ctx, first)| (Context::Owned(ctx), first))
+        block_on(self.0.start_context(endpoint, args)).map(|(ctx, first)| (Context::Owned(ctx), first))
     }
 
+    #[track_caller]
     pub(crate) fn request<A, R>(&self, endpoint: proto::RuntimeEndpoint, args: &A) -> Result<R, Error>
     where
         A: Serialize + ?Sized,
-        R: DeserializeOwned,
+        R: FromPayload,
     {
         block_on(self.0.request(endpoint, args))
     }
 
+    #[track_caller]
     pub(crate) fn cancel_actor(&self) -> Result<(), Error> {
         block_on(self.0.cancel_actor())
     }
@@ -293,12 +311,29 @@ impl Context<'_> {
     pub(crate) fn counters(&self) -> StreamCounters {
         self.get().counters()
     }
+
+    pub(crate) fn cid(&self) -> Option<String> {
+        self.get().cid()
+    }
+
+    pub(crate) fn caller(&self) -> Option<&'static Location<'static>> {
+        self.get().caller()
+    }
+
+    pub(crate) fn narrow(&self, slots: Slots) -> Result<Narrowed<'_>, Error> {
+        self.get().narrow(slots)
+    }
+
+    pub(crate) fn drain(&self) -> impl Iterator<Item = Result<Received, Error>> {
+        let mut left = self.get().drain();
+        std::iter::from_fn(move || block_on(left.next()))
+    }
 }
 
 pub(crate) struct ChildContext(scipp_smol::ChildContext);
 
 impl ChildContext {
-    pub(crate) fn started<T: Serialize + ?Sized>(&self, first: &T) -> Result<(), Error> {
+    pub(crate) fn started<T: ToPayload + ?Sized>(&self, first: &T) -> Result<(), Error> {
         self.0.started(first)
     }
 
@@ -325,16 +360,36 @@ impl ChildContext {
     pub(crate) fn portal(&self) -> Portal {
         Portal(self.0.portal())
     }
+
+    pub(crate) fn terms(&self) -> Option<Terms> {
+        self.0.terms()
+    }
+
+    pub(crate) fn caller(&self) -> Option<&'static Location<'static>> {
+        self.0.caller()
+    }
+
+    pub(crate) fn narrow(&self, slots: Slots) -> Result<Narrowed<'_>, Error> {
+        self.0.narrow(slots)
+    }
+
+    pub(crate) fn validate<T: ToPayload + ?Sized>(&self, kind: MsgKind, value: &T) -> Result<(), Error> {
+        self.0.validate(kind, value)
+    }
 }
 
 pub(crate) struct Yielder(scipp_smol::Yielder);
 
 impl Yielder {
-    pub(crate) fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub(crate) fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         block_on(self.0.send(item))
     }
 
-    pub(crate) fn feed<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub(crate) fn send_checked<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        block_on(self.0.send_checked(item))
+    }
+
+    pub(crate) fn feed<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         self.send(item)
     }
 
@@ -347,15 +402,27 @@ impl Yielder {
 pub(crate) struct MsgStream<'ctx>(scipp_smol::MsgStream<'ctx>);
 
 impl MsgStream<'_> {
-    pub(crate) fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+    pub(crate) fn receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
         block_on(self.0.receive())
     }
 
-    pub(crate) fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub(crate) fn try_receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
+        self.0.try_receive()
+    }
+
+    pub(crate) fn receive_msg(&self) -> Result<Received, Error> {
+        block_on(self.0.receive_msg())
+    }
+
+    pub(crate) fn send_checked<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
+        block_on(self.0.send_checked(item))
+    }
+
+    pub(crate) fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         block_on(self.0.send(item))
     }
 
-    pub(crate) fn feed<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub(crate) fn feed<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         self.send(item)
     }
 
@@ -371,7 +438,7 @@ impl MsgStream<'_> {
         self.0.counters()
     }
 
-    pub(crate) fn items<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> {
+    pub(crate) fn items<T: FromPayload>(&self) -> impl Iterator<Item = Result<T, Error>> {
         let mut items = self.0.items();
         std::iter::from_fn(move || block_on(items.next()))
     }
@@ -405,7 +472,7 @@ impl<'a> Subscription<'a> {
         *self.timeout.lock().unwrap() = timeout;
     }
 
-    pub(crate) fn receive<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+    pub(crate) fn receive<T: FromPayload>(&self) -> Result<Option<T>, Error> {
         let timer = self.timeout.lock().unwrap().map_or_else(smol::Timer::never, smol::Timer::after);
         let timed_out = async {
             timer.await;
@@ -414,11 +481,11 @@ impl<'a> Subscription<'a> {
         block_on(smol::future::or(self.inner.receive(), timed_out))
     }
 
-    pub(crate) fn send<T: Serialize + ?Sized>(&self, item: &T) -> Result<(), Error> {
+    pub(crate) fn send<T: ToPayload + ?Sized>(&self, item: &T) -> Result<(), Error> {
         block_on(self.inner.send(item))
     }
 
-    pub(crate) fn items<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> {
+    pub(crate) fn items<T: FromPayload>(&self) -> impl Iterator<Item = Result<T, Error>> {
         let mut items = self.inner.items();
         std::iter::from_fn(move || block_on(items.next()))
     }

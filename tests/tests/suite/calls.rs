@@ -1,12 +1,12 @@
 //! Functions and generators, in both roles.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::driver::proto::wire::{MsgKind, decode};
 use crate::driver::proto::{Config, RuntimeEndpoint};
 use crate::driver::{Actor, Direction, Error, NoArgs, Profile, TappedFrame, TaskError, Yielder};
+use scipp_conformance::script::Unsendable;
 use serde::{Deserialize, Serialize};
 
 use super::rig::{on_each_transport, remote, with_server};
@@ -111,7 +111,7 @@ fn a_value_of_another_type_is_a_conversion_error() {
 /// D-27: of a result that cannot be sent no trace goes out.
 #[test]
 fn a_result_that_cannot_be_sent_is_a_type_error() {
-    let unsendable = |_: NoArgs| Ok::<_, Error>(BTreeMap::from([(vec!["a key that is no text"], 1)]));
+    let unsendable = |_: NoArgs| Ok::<_, Error>(Unsendable);
     with_server(
         |server| server.function(("math", "unsendable"), unsendable),
         |pair| {

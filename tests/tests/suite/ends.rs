@@ -18,7 +18,7 @@ use super::wire::{Dir, Wire};
 const PATH: (&str, &str) = ("app", "task");
 
 #[track_caller]
-fn assert_disconnected<T: std::fmt::Debug>(result: Result<T, Error>) {
+pub(crate) fn assert_disconnected<T: std::fmt::Debug>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::Disconnected(_))), "{result:?}");
 }
 

@@ -47,7 +47,6 @@ fn a_listener_removes_its_own_file_and_no_other() {
     assert!(!path.exists());
 }
 
-///
 #[test]
 fn each_end_knows_where_the_other_is() {
     with_server(
@@ -67,6 +66,7 @@ fn each_end_knows_where_the_other_is() {
     );
 }
 
+///
 #[test]
 fn tasks_beyond_the_limit_of_the_actor_are_refused() {
     let go = Wire::new();

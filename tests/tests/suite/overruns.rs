@@ -1,4 +1,4 @@
-//! More items than an inbox holds: each policy, and what is counted.
+//! More items than an inbox holds: each policy, and what is counted. (D-12)
 
 use std::sync::Arc;
 use std::thread;

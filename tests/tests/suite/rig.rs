@@ -1,12 +1,13 @@
 //! Two connected actors, over each kind of socket.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use super::wire::Dir;
 
-use crate::driver::proto::RemoteError;
-use crate::driver::{Actor, ActorBuilder, Address, Error, Listener, NoArgs, Portal};
+use crate::driver::proto::Uid;
+use crate::driver::{Actor, ActorBuilder, Address, Error, Listener, NoArgs, Portal, RemoteFailure};
 
 /// A client connected to a listening server.
 pub(crate) struct Pair {
@@ -57,6 +58,68 @@ impl Pair {
     }
 }
 
+/// An actor among several: it serves until this is dropped. Those that others connect to are made first.
+pub(crate) struct Host {
+    pub(crate) actor: Actor,
+    /// Its own connections, for its tasks.
+    behind: Behind,
+    listener: Listener,
+    serving: Option<JoinHandle<()>>,
+}
+
+/// Connections to the actors behind one.
+pub(crate) type Behind = Arc<Mutex<Vec<Portal>>>;
+
+impl Host {
+    pub(crate) fn new(name: &str, build: impl FnOnce(ActorBuilder, &Behind) -> ActorBuilder) -> Self {
+        let behind = Behind::default();
+        let actor = build(Actor::builder(name), &behind).build();
+        let listener = actor.listen_tcp("127.0.0.1:0").unwrap();
+        let serving = thread::spawn({
+            let listener = listener.clone();
+            move || listener.serve()
+        });
+        Self { actor, behind, listener, serving: Some(serving) }
+    }
+
+    /// A connection of another actor to this one.
+    pub(crate) fn reached_by(&self, other: &Actor) -> Portal {
+        connect(other, &self.listener)
+    }
+
+    /// A connection of its own to each of these, for its tasks.
+    pub(crate) fn reaches(self, others: &[&Self]) -> Self {
+        others.iter().for_each(|other| self.knows(other.reached_by(&self.actor)));
+        self
+    }
+
+    /// One more of them.
+    pub(crate) fn knows(&self, portal: Portal) {
+        self.behind.lock().unwrap().push(portal);
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        match self.listener.local_addr() {
+            Address::Tcp(addr) => *addr,
+            other => panic!("no such transport: {other:?}"),
+        }
+    }
+
+    pub(crate) fn uid(&self) -> &Uid {
+        &self.actor.identity().uid
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Its tasks hold them, and they the actor.
+        let behind = std::mem::take(&mut *self.behind.lock().unwrap());
+        behind.iter().for_each(|portal| drop(portal.close()));
+        self.listener.stop();
+        self.serving.take().map(JoinHandle::join).transpose().expect("serving ends in order");
+    }
+}
+
 /// A connection of this actor to that listener, of which both ends know.
 pub(crate) fn connect(client: &Actor, listener: &Listener) -> Portal {
     let portal = dial(client, listener);
@@ -76,7 +139,7 @@ pub(crate) fn dial(client: &Actor, listener: &Listener) -> Portal {
 
 /// The error of a remote task, which `result` must be.
 #[track_caller]
-pub(crate) fn remote<T: std::fmt::Debug>(result: Result<T, Error>) -> Arc<RemoteError> {
+pub(crate) fn remote<T: std::fmt::Debug>(result: Result<T, Error>) -> RemoteFailure {
     match result {
         Err(Error::Remote(error)) => error,
         other => panic!("expected a remote error, got {other:?}"),

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use scipp_conformance::pair::Side;
-use scipp_conformance::script::inject;
+use scipp_conformance::script::{Unsendable, inject};
 use scipp_proto::phase::Role;
 use scipp_proto::spec::{PldSpec, Slots};
 use scipp_proto::wire::{Message, MsgKind};
@@ -55,7 +55,7 @@ fn case_invalid_10_check() {
     }
 }
 
-/// 131: unchecked, the child goes on; the parent fails the open and the child is cancelled.
+/// 131: unchecked, the child goes on; the parent fails the open and the child is cancelled. (D-21)
 #[test]
 fn case_invalid_10_no_check() {
     let mut rig = Rig::alike(Side::A, checked(false));
@@ -235,21 +235,15 @@ fn a_bad_return_is_refused_on_every_path() {
 /// 145: a result that cannot be written is reported without the value.
 #[test]
 fn an_unencodable_return_is_a_type_error_without_the_value() {
-    struct Never;
-    impl serde::Serialize for Never {
-        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-            Err(serde::ser::Error::custom("cannot be written"))
-        }
-    }
     let mut rig = Rig::alike(Side::A, Terms::default());
     let (parent, child) = (rig.parent, rig.child);
     rig.child_conn().started(child, Payload::NIL).unwrap();
-    let error = Payload::encode(&Never).unwrap_err();
+    let error = Payload::encode(&Unsendable).unwrap_err();
     rig.child_conn().fail(child, Report::from(&error)).unwrap();
     rig.pair.settle();
     let Some(Outcome::Failed(Failure::Remote(remote))) = rig.pair.outcome(Side::A, parent) else { panic!() };
     assert_eq!(remote.kind(), RemoteErrorKind::MsgTypeError);
-    assert_eq!((&remote.msg.bad_msg, &*remote.msg.tb_str), (&None, ".: cannot be written"));
+    assert_eq!((&remote.msg.bad_msg, &*remote.msg.tb_str), (&None, ".: it has no form"));
 }
 
 /// 137, second half: specs belong to dialogs; there is nothing to narrow without one.

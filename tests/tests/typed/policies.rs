@@ -94,6 +94,7 @@ fn an_item_that_conforms_earns_the_replies_back() {
     assert_eq!(pair.conn(Side::B).dialog(child).unwrap().mistyped(), 3);
 }
 
+/// D-21.
 #[test]
 fn functions_and_generators_are_checked_like_contexts() {
     for kind in [Kind::Function, Kind::Generator] {
@@ -153,6 +154,7 @@ fn a_first_value_and_a_result_can_be_handed_over() {
     assert_eq!((dialog.mistyped(), dialog.error()), (2, None));
 }
 
+/// D-14, D-43.
 #[test]
 fn an_earlier_failure_stays_the_outcome() {
     let mut rig = Rig::alike(Side::A, with(TypePolicy::Cancel));

@@ -283,6 +283,7 @@ impl State {
                 Event::Opened { id, request } => jobs.push(Job::Serve(id, request)),
                 Event::ActorCancelRequested { id } => jobs.push(Job::CancelActor(id)),
                 Event::Dialog { id, .. } => self.call(Spot::Dialog(id)),
+                Event::Mistyped { error, .. } => self.mistyped.push(error),
                 // Whoever waits for the handshake, or for the end, looks at the core.
                 _ => self.call_all(),
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use scipp_common::{Conclusion, Error, TaskError, ended};
 use scipp_conformance::pair::Side;
+use scipp_proto::phase::Role;
 use scipp_proto::wire::{self, Message, Start};
 use scipp_proto::{Kwargs, OverrunPolicy};
 use serde::Serialize;
@@ -119,6 +120,17 @@ impl Stage {
         self.links[link].pair.end_mut(side.other()).incoming.extend(frame);
         self.settle();
     }
+
+    /// A frame with this body, whatever it is.
+    pub(crate) fn garbles(&mut self, seat: Seat, word: &str, body: &[u8]) {
+        let [from, to] = [self.name(seat), self.peer(seat)];
+        self.take.frames.push((format!("{from}>{to}"), format!("{word}!")));
+        let len = u32::try_from(body.len()).expect("short");
+        let incoming = &mut self.links[seat.link].pair.end_mut(seat.side.other()).incoming;
+        incoming.extend(len.to_le_bytes());
+        incoming.extend(body);
+        self.settle();
+    }
 }
 
 /// Time and links.
@@ -171,5 +183,26 @@ impl Stage {
     /// A connection is lost, with what is on its way.
     pub(crate) fn cuts(&mut self, link: usize) {
         self.links[link].pair.cut(true);
+    }
+
+    /// The process of an actor is killed; nobody asks any more how its dialogs ended there.
+    pub(crate) fn kills(&mut self, actor: &str) {
+        for link in 0..self.links.len() {
+            if self.links[link].names.contains(&actor) {
+                self.cuts(link);
+            }
+        }
+        for seat in std::mem::take(&mut self.unasked) {
+            if self.name(seat) == actor {
+                self.take.outcomes[usize::from(seat.end.role == Role::Child)].push("killed".to_owned());
+            } else {
+                self.unasked.push(seat);
+            }
+        }
+    }
+
+    /// An actor drops a connection without another word.
+    pub(crate) fn drops(&mut self, seat: Seat) {
+        self.with(seat, |conn, _| conn.abort());
     }
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use scipp_common::{Conclusion, End, Handle, TaskError, concluded, conclusion, guarded};
-use scipp_proto::{DialogId, Kind, Report, Request};
+use scipp_proto::{DialogId, Kind, Report, Request, ToPayload};
 
 use crate::child::{ChildContext, Yielder};
 use crate::dialog::Dialog;
@@ -15,44 +14,42 @@ use crate::link::Link;
 /// A body with its arguments, ready to run.
 pub(crate) type Task = Box<dyn FnOnce() -> Conclusion>;
 
-pub(crate) type Endpoint = scipp_common::Endpoint<Arc<Dialog>, Task>;
+pub(crate) type Handler = scipp_common::Handler<Arc<Dialog>, Task>;
 pub(crate) type Endpoints = scipp_common::Endpoints<Arc<Dialog>, Task>;
 
-pub(crate) fn function<A, R, E>(f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static) -> Endpoint
+pub(crate) fn function<A, R, E>(f: impl Fn(A) -> Result<R, E> + Send + Sync + 'static) -> Handler
 where
     A: DeserializeOwned + 'static,
-    R: Serialize,
+    R: ToPayload,
     E: Into<TaskError>,
 {
     let f = Arc::new(f);
-    Endpoint::new(Kind::Function, move |_, args| {
+    Handler::new(Kind::Function, move |_, args| {
         let f = Arc::clone(&f);
         Box::new(move || conclusion(f(args)))
     })
 }
 
-pub(crate) fn generator<A, E>(f: impl Fn(A, Yielder) -> Result<(), E> + Send + Sync + 'static) -> Endpoint
+pub(crate) fn generator<A, E>(f: impl Fn(A, Yielder) -> Result<(), E> + Send + Sync + 'static) -> Handler
 where
     A: DeserializeOwned + 'static,
     E: Into<TaskError>,
 {
     let f = Arc::new(f);
-    Endpoint::new(Kind::Generator, move |dialog, args| {
+    Handler::new(Kind::Generator, move |dialog, args| {
         let f = Arc::clone(&f);
         Box::new(move || conclusion(f(args, Yielder::new(dialog))))
     })
 }
 
-pub(crate) fn context<A, R, E>(
-    f: impl Fn(ChildContext, A) -> Result<R, E> + Send + Sync + 'static,
-) -> Endpoint
+pub(crate) fn context<A, R, E>(f: impl Fn(ChildContext, A) -> Result<R, E> + Send + Sync + 'static) -> Handler
 where
     A: DeserializeOwned + 'static,
-    R: Serialize,
+    R: ToPayload,
     E: Into<TaskError>,
 {
     let f = Arc::new(f);
-    Endpoint::new(Kind::Context, move |dialog, args| {
+    Handler::new(Kind::Context, move |dialog, args| {
         let f = Arc::clone(&f);
         Box::new(move || conclusion(f(ChildContext::new(dialog), args)))
     })

@@ -1,0 +1,153 @@
+//! Killed processes, dropped connections, and bytes that are no messages: scenarios by their numbers.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+
+use crate::driver::proto::{Config, Connection, Identity, Instant, Uid};
+use crate::driver::{Actor, ActorBuilder, ChildContext, Context, Error, NoArgs, Portal};
+
+use super::ends::assert_disconnected;
+use super::raw;
+use super::rig::{Host, with_server};
+use super::wire::{Dir, Wire};
+
+const PATH: (&str, &str) = ("app", "task");
+
+/// Where the process that is to be killed finds its socket. Set in that process alone, which is this test again.
+const VICTIM: &str = "SCIPP_TEST_VICTIM";
+
+fn victim() -> Option<OsString> {
+    std::env::var_os(VICTIM)
+}
+
+/// Runs this test in a process of its own, as the victim.
+fn spawn(test: &str, socket: &Path) -> Child {
+    let name = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &name]).env(VICTIM, socket).stdout(Stdio::null()).spawn().unwrap()
+}
+
+fn kill(mut process: Child) {
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+/// Sends one item and takes all that come.
+fn sends_one(ctx: &ChildContext) -> Result<(), Error> {
+    ctx.started(&())?;
+    let stream = ctx.open_stream()?;
+    stream.send(&1)?;
+    while stream.receive::<u32>()?.is_some() {}
+    Ok(())
+}
+
+#[test]
+fn s152_the_child_is_killed() {
+    let serves = |actor: ActorBuilder| actor.context(PATH, |ctx: ChildContext, _: NoArgs| sends_one(&ctx));
+    if let Some(socket) = victim() {
+        let listener = serves(Actor::builder("victim")).build().listen_unix(socket).unwrap();
+        return listener.serve();
+    }
+    for is_reading in [true, false] {
+        let dir = Dir::new();
+        let process = spawn("s152_the_child_is_killed", &dir.join("socket"));
+        let root = Actor::builder("root").build();
+        let connected = std::iter::repeat_with(|| root.connect_unix(dir.join("socket")).ok());
+        let portal = connected.inspect(|_| thread::yield_now()).flatten().next().unwrap();
+        let (ctx, ()) = portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+        let stream = ctx.open_stream().unwrap();
+        assert_eq!(stream.receive(), Ok(Some(1)));
+        kill(process);
+        if is_reading {
+            assert_disconnected(stream.receive::<u32>());
+            assert_disconnected(stream.send(&1));
+        }
+        assert_disconnected(ctx.wait());
+    }
+}
+
+#[test]
+fn s153_the_parent_vanishes_and_the_child_goes_on_sending() {
+    let opens = |portal: &Portal| {
+        portal.open_context(PATH, &NoArgs {}, |ctx: &Context, (): ()| ctx.open_stream()?.receive::<u32>())
+    };
+    if let Some(socket) = victim() {
+        let portal = Actor::builder("victim").build().connect_unix(socket).unwrap();
+        opens(&portal).unwrap();
+        return;
+    }
+    let (up, told) = (Wire::new(), Wire::new());
+    let dir = Dir::new();
+    let server = Actor::builder("server").context(PATH, {
+        let (up, told) = (Arc::clone(&up), Arc::clone(&told));
+        move |ctx: ChildContext, _: NoArgs| {
+            ctx.started(&())?;
+            up.tell(());
+            let stream = ctx.open_stream()?;
+            ctx.portal().closed();
+            told.tell(stream.send(&1));
+            Ok::<_, Error>(7)
+        }
+    });
+    let listener = server.build().listen_unix(dir.join("socket")).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| listener.serve());
+        let process = spawn("s153_the_parent_vanishes_and_the_child_goes_on_sending", &dir.join("socket"));
+        up.hear();
+        kill(process);
+        assert_disconnected(told.hear());
+        // The actor is as it was.
+        let portal = Actor::builder("root").build().connect_unix(dir.join("socket")).unwrap();
+        let (ctx, ()) = portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+        up.hear();
+        portal.abort();
+        assert_disconnected(ctx.wait());
+        assert_disconnected(told.hear());
+        listener.stop();
+    });
+}
+
+#[test]
+fn s149_both_drop_the_connection() {
+    let (go, told) = (Wire::new(), Wire::new());
+    let drops = |server: ActorBuilder| {
+        let (go, told) = (Arc::clone(&go), Arc::clone(&told));
+        server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
+            ctx.started(&())?;
+            go.hear();
+            ctx.portal().abort();
+            told.tell(ctx.check());
+            Ok::<(), Error>(())
+        })
+    };
+    with_server(drops, |pair| {
+        let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+        go.tell(());
+        pair.portal.abort();
+        assert_disconnected(ctx.wait());
+        assert_disconnected(told.hear());
+    });
+}
+
+#[test]
+fn s154_frames_that_are_no_messages() {
+    let host = Host::new("host", |host, _| host.function(PATH, |_: NoArgs| Ok::<u32, Error>(7)));
+    let bystander = host.reached_by(&Actor::builder("root").build());
+    for body in [&b""[..], b"\xc1", b"\x82\xa3", b"\x80\x80", b"\x90", b"\x81\x01\x02", b"\x81\xa3cid\xa1c"] {
+        let mut socket = TcpStream::connect(host.addr()).unwrap();
+        let us = Identity::new(Uid::new("stranger", "stranger-uuid"));
+        let mut conn = Connection::new(Config::default(), us, 7, Instant::EPOCH);
+        while conn.peer().is_none() {
+            raw::exchange(&mut conn, &mut socket);
+        }
+        raw::write_frame(&mut socket, body);
+        // It hangs up; that it resets the connection is one way to do so.
+        let _reset = socket.read_to_end(&mut Vec::new());
+        assert_eq!(bystander.call::<_, u32>(PATH, &NoArgs {}), Ok(7));
+    }
+}
