@@ -420,9 +420,12 @@ fn forge(listener: &TcpListener, spoil: fn(&mut ErrorMsg)) {
     socket.read_to_end(&mut Vec::new()).unwrap();
 }
 
+/// Makes an error defective.
+type Spoil = fn(&mut ErrorMsg);
+
 #[test]
 fn s177_defective_errors() {
-    let spoils: [(fn(&mut ErrorMsg), &str); 3] = [
+    let spoils: [(Spoil, &str); 3] = [
         (
             |error| (error.relay_path, error.boxed_type_str) = (Vec::new(), "RemoteActorError".into()),
             "KeyError",
