@@ -423,6 +423,9 @@ fn forge(listener: &TcpListener, spoil: Spoil) {
     socket.read_to_end(&mut Vec::new()).unwrap();
 }
 
+/// Makes an error defective.
+type Spoil = fn(&mut ErrorMsg);
+
 #[test]
 fn s177_defective_errors() {
     let spoils: [(Spoil, &str); 3] = [

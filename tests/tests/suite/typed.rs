@@ -415,6 +415,26 @@ fn a_mistyped_item_is_handed_over_and_the_dialog_goes_on() {
 }
 
 #[test]
+fn a_mistyped_item_is_handed_over_to_each_reader() {
+    with_server(
+        |server| server.context(PATH, |ctx: ChildContext, _: NoArgs| mixes(&ctx, || {})),
+        |pair| {
+            let endpoint = on(numbers(TypePolicy::HandOver));
+            let (ctx, ()) = pair.portal.start_context::<_, ()>(&endpoint, &NoArgs {}).unwrap();
+            let stream = ctx.open_stream().unwrap();
+            let subscription = stream.subscribe().unwrap();
+            let first: Vec<_> = subscription.items::<u32>().take(3).collect();
+            let second = [stream.receive_msg(), stream.receive_msg(), stream.receive_msg()];
+            let [Ok(1), bad, Ok(3)] = <[_; 3]>::try_from(first).unwrap() else { panic!() };
+            let [Ok(Received::Item(_)), Ok(Received::Mistyped(again)), Ok(Received::Item(_))] = second else {
+                panic!("{second:?}")
+            };
+            assert_eq!((handed_over(bad), ctx.counters().mistyped), (again, 1));
+        },
+    );
+}
+
+#[test]
 fn a_mistyped_first_value_or_result_is_handed_over_with_the_value() {
     with_server(
         |server| {

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use scipp_common::{Conclusion, Error, TaskError, ended};
+use scipp_common::{Conclusion, Error, TaskError};
 use scipp_conformance::pair::Side;
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{self, Message, Start};
@@ -77,8 +77,8 @@ impl Stage {
 
     /// The task returns the error that another dialog, which it opened, has ended with.
     pub(crate) fn passes_on(&mut self, child: Seat, inner: Seat) {
-        let outcome = self.look(inner).outcome().expect("it has ended").clone();
-        self.fails(child, ended(outcome).expect_err("it has failed"));
+        let Poll::Ready(Err(error)) = self.awaited(inner) else { panic!("it has failed") };
+        self.fails(child, error);
     }
 
     /// The body of the parent fails: it asks for the end of the task, and waits for it.

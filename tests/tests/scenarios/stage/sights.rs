@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 use std::task::Poll;
 
-use scipp_common::{End, Ending, Error, ended};
+use scipp_common::{End, Ending, Error, TaskError, left};
 use scipp_proto::phase::Role;
-use scipp_proto::{Connection, Event, Payload};
+use scipp_proto::{Connection, Event, Outcome, Payload};
 
 use super::{Seat, Stage, payload};
 use crate::take;
@@ -93,26 +93,30 @@ impl Stage {
     /// What leaves the block of the parent, once the task has ended: its own error, or what waiting gives.
     #[track_caller]
     pub(crate) fn leaves(&mut self, parent: Seat, expected: &str) {
-        let seen = match self.raised.get(&parent).filter(|_| self.look(parent).is_ended()) {
-            Some(raised) => (*raised).to_owned(),
-            None => self.awaited(parent),
-        };
-        self.sees(parent, "leaves the block", seen, expected);
+        let body = self.raised.get(&parent).map_or(Ok(()), |class| Err(TaskError::new(class, "")));
+        self.sees(parent, "leaves the block", self.left(parent, body), expected);
     }
 
     /// What waiting for the end of the task gives, in the block or after it.
     #[track_caller]
     pub(crate) fn waits(&mut self, parent: Seat, expected: &str) {
-        self.sees(parent, "waits", self.awaited(parent), expected);
+        self.sees(parent, "waits", self.left(parent, Ok(())), expected);
     }
 
-    fn awaited(&self, parent: Seat) -> String {
-        match self.look(parent).outcome().cloned().map(ended) {
-            None => "not yet".to_owned(),
-            Some(Ok(Ending::Returned(result))) => format!("result {}", words::value(&result)),
-            Some(Ok(Ending::Cancelled { .. })) => "no error".to_owned(),
-            Some(Err(error)) => words::failure(&error, self.peer(parent)),
+    fn left(&self, parent: Seat, body: Result<(), TaskError>) -> String {
+        let Poll::Ready(outcome) = self.awaited(parent) else { return "not yet".to_owned() };
+        match left(body, outcome) {
+            Ok(((), Ending::Returned(result))) => format!("result {}", words::value(&result)),
+            Ok(((), Ending::Cancelled { .. })) => "no error".to_owned(),
+            Err(TaskError::Call(error)) => words::failure(&error, self.peer(parent)),
+            Err(TaskError::Report(raised)) => raised.type_name,
+            Err(other) => format!("{other:?}"),
         }
+    }
+
+    /// What waiting for the end of a dialog gives at its parent.
+    pub(super) fn awaited(&self, parent: Seat) -> Poll<Result<Outcome, Error>> {
+        parent.end.outcome(&self.links[parent.link].pair.end(parent.side).conn)
     }
 
     /// The last that was reported of a dialog.
