@@ -403,9 +403,6 @@ fn s176_a_foreign_cancellation_passes_through_a_block() {
     assert_eq!(told.hear(), cancelled_by(&root.identity().uid));
 }
 
-/// Makes an error defective.
-type Spoil = fn(&mut ErrorMsg);
-
 /// An actor written by hand: its task fails with this error as soon as it has started.
 fn forge(listener: &TcpListener, spoil: Spoil) {
     let mut socket = listener.accept().unwrap().0;
