@@ -192,9 +192,8 @@ impl TaskError {
                 return Report::from(&**value);
             }
             Error::Mistyped(value) => return Report::from(&**value),
-            Error::Conversion(ConversionError::Encode(error)) => return Report::from(error),
             Error::Open(OpenError::Mistyped(_)) => "MsgTypeError",
-            Error::Conversion(ConversionError::Decode(_)) => "TypeError",
+            Error::Conversion(_) => "TypeError",
             Error::Disconnected(_) => "TransportClosed",
             Error::TimedOut => "TimeoutError",
             _ => "RuntimeError",

@@ -12,7 +12,7 @@ use scipp_proto::{Connection, Kind, Kwargs, Report, RuntimeEndpoint, Target, Ter
 use crate::convert;
 use crate::end::End;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, TaskError};
+use crate::error::TaskError;
 use crate::guard::{Conclusion, guarded};
 
 type Make<H, T> = dyn Fn(H, &Kwargs) -> Result<T, Box<Report>> + Send + Sync;
@@ -56,7 +56,7 @@ fn report(type_name: &str, text: String) -> Box<Report> {
 /// Of the body, or the value cannot be sent: a type error, as for a value that its spec forbids. (D-27)
 pub fn conclusion<R: ToPayload, E: Into<TaskError>>(result: Result<R, E>) -> Conclusion {
     let value = result.map_err(Into::into)?;
-    convert::payload(&value).map_err(|error| TaskError::Call(Error::Conversion(error)))
+    value.to_payload().map_err(|error| Report::from(&error).into())
 }
 
 /// A handler with the terms of its endpoint, and the line that registered it.
