@@ -75,7 +75,7 @@ impl Connection {
     }
 
     /// An item for the inbox. One that does not fit is dropped as the policy says; the sender hears of
-    /// it once a dialog. (D-11, D-12)
+    /// it once a dialog.
     fn on_item(&mut self, id: DialogId, item: Payload) {
         let len = item.as_bytes().len();
         let Some(dialog) = self.table.get_mut(id) else { return };
@@ -88,6 +88,8 @@ impl Connection {
             None => Fate::Delivered(None),
         };
         let Fate::Delivered(breaks) = fate else { return };
+
+        // (D-11, D-12)
         let (room, reserve) = (self.inbox_room(id), self.config.pause_reserve);
         let Some(dialog) = self.table.get_mut(id) else { return };
         let pushed = dialog.inbox.push(Item { value: item, breaks }, room, reserve);
@@ -168,7 +170,7 @@ impl Connection {
         }
         let (role, is_notice) = (dialog.role, self.is_notice(dialog, &error));
 
-        // After our own cancel a notice is no news; nor is any error to a task that was told to end. (D-6, D-16)
+        // After our own cancel a notice is no news; nor is any error to a task that was told to end. (D-6)
         let changes_nothing = match role {
             Role::Child => dialog.unwind.is_some(),
             Role::Parent => is_notice && dialog.cancel != CancelPhase::Idle,

@@ -171,8 +171,10 @@ pub const fn step(kind: Kind, phase: Phase, from: Role, signal: Signal) -> Verdi
             To(Started { parent: Open, child: Stopped })
         }
         (Context, Started { .. }, _, Signal::Yield | Signal::Stop) => Crossed,
-        (Context, Started { .. }, Child, Signal::Notice) => To(phase),
         (Context, Started { .. }, Child, Signal::Return) => To(Ended(Returned)),
+
+        // A notice of the child does not end. (D-6)
+        (Context, Started { .. }, Child, Signal::Notice) => To(phase),
 
         _ => Illegal(Violation { kind, phase, from, signal }),
     }

@@ -31,7 +31,6 @@ impl Connection {
         }
         // A closed table of names. (D-31, R-12)
         let endpoint = is_runtime.then(|| RuntimeEndpoint::from_name(start.func.as_str()));
-        let is_actor_cancel = endpoint == Some(Some(RuntimeEndpoint::Cancel));
         let target = match endpoint {
             None => Target::function(start.ns.as_str(), start.func.as_str()),
             Some(Some(endpoint)) => Target::Runtime(endpoint),
@@ -39,6 +38,9 @@ impl Connection {
                 return self.refuse_start(start.cid, "AttributeError", "the runtime has no such method");
             }
         };
+
+        // Anybody may ask for the end of everything. (D-32, R-15)
+        let is_actor_cancel = target == Target::Runtime(RuntimeEndpoint::Cancel);
         if !is_actor_cancel && !self.names_peer(&start) {
             return self.refuse_start(
                 start.cid,
@@ -128,7 +130,7 @@ impl Connection {
     }
 
     /// `self:_cancel_task`: answered at once that it arrived, and finally after the task's final frame;
-    /// at once where there is no such task of this connection. (D-16, D-17)
+    /// at once where there is no such task of this connection.
     fn on_cancel_request(&mut self, start: &Start<'_>) {
         let Some(target) = cancel_target(start) else {
             return self.refuse_start(
@@ -137,6 +139,8 @@ impl Connection {
                 "_cancel_task takes one argument, the text cid",
             );
         };
+
+        // (D-17)
         self.emit_reply(&Message::StartAck { cid: start.cid, functype: Kind::Function });
         let found = self
             .table
@@ -151,6 +155,8 @@ impl Connection {
         let cid: Arc<str> = start.cid.as_str().into();
         dialog.owed_acks.push(Arc::clone(&cid));
         self.owed_cids.insert(cid);
+
+        // (D-16)
         let canceller = self.peer_uid();
         self.tell_to_unwind(id, Unwind::Cancelled { canceller, by: CancelledBy::Parent, path: Vec::new() });
     }

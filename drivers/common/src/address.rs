@@ -76,3 +76,17 @@ pub fn is_about_one_connection(error: &io::Error) -> bool {
         ConnectionAborted | ConnectionReset | Interrupted | InvalidInput | NotConnected | WouldBlock
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// which of them make accepting pause.
+    #[test]
+    fn a_lack_of_everything_is_not_about_one_connection() {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, OutOfMemory, PermissionDenied};
+        let is_about_one = |kind: io::ErrorKind| is_about_one_connection(&kind.into());
+        assert!([ConnectionAborted, ConnectionReset].into_iter().all(is_about_one));
+        assert!(![OutOfMemory, PermissionDenied].into_iter().any(is_about_one));
+    }
+}

@@ -1,6 +1,6 @@
 //! What the application is told of the end of a dialog it opened.
 
-use scipp_proto::{CloseReason, FromPayload, Outcome, Payload};
+use scipp_proto::{FromPayload, Outcome, Payload};
 
 use crate::convert;
 use crate::error::Error;
@@ -70,13 +70,15 @@ pub fn returned<R: FromPayload>(outcome: Outcome) -> Result<R, Error> {
     }
 }
 
-/// The error that an outcome without result stands for; failures are errors already.
+/// The error that an outcome without result stands for.
 fn into_error(outcome: Outcome) -> Error {
     match outcome {
+        Outcome::Failed(failure) => failure.into(),
         Outcome::Disconnected(reason) => Error::Disconnected(reason),
         Outcome::Cancelled { error, .. } => {
             Error::Cancelled { by: error.and_then(|error| error.canceller().cloned()) }
         }
-        _ => Error::Disconnected(CloseReason::Local),
+        // The end of a generator, which has no result.
+        _ => Error::StreamEnded,
     }
 }

@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(parting.step(Sight { is_deaf: true, ..WRITTEN }, START), Step::Close);
     }
 
-    ///
+    /// W-5, R-25.
     #[test]
     fn no_peer_can_put_the_end_off() {
         let mut parting = Parting::new(&CloseReason::Local, STALL, START);

@@ -66,8 +66,8 @@ impl ChildContext {
     }
 
     /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
-    /// as [`started`](Self::started) was called, also before this end of the stream is opened; until then the inbox is that of the
-    /// configuration.
+    /// as [`started`](Self::started) was called, also before this end of the stream is opened. If this is not
+    /// called the inbox is that of the configuration.
     ///
     /// # Errors
     ///

@@ -91,8 +91,8 @@ impl Context {
     }
 
     /// Sets how many items of the peer may be unread, and what happens to one more. Items may come as soon
-    /// as the first value has come, also before this end of the stream is opened; until then the inbox is that of
-    /// [`Portal::with_inbox`](crate::Portal::with_inbox) or of the configuration.
+    /// as the first value has come, also before this end of the stream is opened: the inbox that is there
+    /// first is that of [`Portal::with_inbox`](crate::Portal::with_inbox), or of the configuration.
     ///
     /// # Errors
     ///

@@ -87,8 +87,8 @@ impl<'ctx> MsgStream<'ctx> {
     /// are any, and until it has received what came for it meanwhile. Whoever needs an item first receives
     /// it for all. Who falls behind the fastest by more than the window has lost items and is told so once,
     /// by [`Error::Lagged`]; nobody else notices. The end of the stream and errors come to each reader after
-    /// the items that were received for it. The peer sees nothing of all this; what it waits for is the
-    /// fastest.
+    /// the items that were received for it. The peer sees one reader: an item that the fastest has received is
+    /// unread no more.
     ///
     /// The window is that of the stream's inbox. What the slowest reader has not come to yet is kept: so
     /// many items at most, each as long as its frame was, at most `max_frame` of

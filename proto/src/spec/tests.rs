@@ -13,6 +13,7 @@ fn all(spec: &str, bytes: &[u8]) -> Vec<String> {
 const ITEM: &str = "Item|None where Item = struct(type='Item', label: str, qty: int = 1)";
 const EITHER: &str = "A|B where A = struct(type='A', n: int); B = struct(type='B', s: str)";
 
+/// P-12.
 #[test]
 fn a_mismatch_says_where_what_is_due_and_what_stands_there() {
     let cases: [(&str, &[u8], &[&str]); 20] = [
@@ -119,6 +120,7 @@ fn long_names_are_cut() {
     assert!(is_short(&literal.label()) && literal.label().starts_with("Literal['éé"));
 }
 
+/// P-13.
 #[test]
 fn the_first_mismatch_ends_the_check() {
     let spec: PldSpec = "list[int]".parse().unwrap();
@@ -126,6 +128,7 @@ fn the_first_mismatch_ends_the_check() {
     assert_eq!(spec.mismatches(b"\x93\xc0\xc0\xc0", 2).len(), 2);
 }
 
+/// P-14.
 #[test]
 fn depth_is_bounded_without_recursion() {
     let spec: PldSpec = "T where T = list[T]".parse().unwrap();
@@ -135,7 +138,7 @@ fn depth_is_bounded_without_recursion() {
     assert!(spec.check_bytes(&nested(1 << 20)).is_err());
 }
 
-/// Tags at the ends of maps that hold each other: each level is looked over once more.
+/// Tags at the ends of maps that hold each other: each level is looked over once more. (P-10)
 #[test]
 fn a_tag_is_not_looked_for_without_end() {
     let spec: PldSpec = "A|B where A = struct(t='A', a: A|B|None); B = struct(t='B')".parse().unwrap();

@@ -110,7 +110,7 @@ fn is_ascii_by_words(bytes: &[u8]) -> bool {
     seen & 0x8080_8080_8080_8080_8080_8080_8080_8080 == 0
 }
 
-/// `bytes` as a text of at most `limit` bytes; errors are about the value at `offset`. (W-26, W-41)
+/// `bytes` as a text of at most `limit` bytes; errors are about the value at `offset`.
 #[inline(always)]
 pub(crate) fn checked_text<'a>(
     bytes: &'a [u8],
@@ -118,9 +118,11 @@ pub(crate) fn checked_text<'a>(
     limit: usize,
     offset: usize,
 ) -> Result<Text<'a>, Refusal> {
+    // (W-41)
     if bytes.len() > limit {
         return Err(refuse(What::TooLong { field, len: bytes.len(), limit }, offset));
     }
+    // (W-26)
     Text::checked(bytes).ok_or_else(|| refuse(What::Utf8 { field }, offset))
 }
 

@@ -135,7 +135,7 @@ fn a_broken_rule_does_not_undo_an_actor_cancel() {
     assert_eq!(pair.outcome(A, request), Some(Outcome::Returned(Some(Payload::bool(true)))));
 }
 
-///
+/// R-17, D-15.
 #[test]
 fn an_actor_cancel_is_not_cancelled() {
     let mut pair = pair();

@@ -33,7 +33,7 @@ fn a_generator_left_early_gets_stop_and_a_cancel_request_and_answers_by_stop() {
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(None)));
 }
 
-/// D-13, D-16, D-17.
+/// D-10, D-13, D-16, D-17.
 #[test]
 fn a_cancelled_context_ends_before_its_request_is_answered() {
     let mut pair = pair();
@@ -68,6 +68,22 @@ fn a_result_that_was_quicker_than_the_cancel_stands() {
     pair.conn(A).cancel(now, parent).unwrap();
     pair.settle();
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(7)))));
+}
+
+/// D-16, D-42.
+#[test]
+fn the_first_reason_to_end_counts() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    let cid = cid(&pair.end(A).conn, parent);
+    let now = pair.now();
+    pair.conn(A).cancel(now, parent).unwrap();
+    pair.settle();
+    inject(&mut pair, B, &Message::Return { cid: (&cid).into(), pld: int(1) });
+    pair.deliver(B, usize::MAX);
+    pair.conn(B).unwound(child).unwrap();
+    pair.settle();
+    assert!(matches!(pair.outcome(A, parent), Some(Outcome::Cancelled { confirmed: true, .. })));
 }
 
 /// D-16.
@@ -167,7 +183,7 @@ fn an_ack_without_an_ending_ends_the_dialog_unconfirmed() {
     assert!(pair.end(B).conn.dialog(child).is_some());
 }
 
-/// D-15, D-20.
+/// D-15, D-20, D-29.
 #[test]
 fn a_released_parent_cancels_and_a_released_child_fails() {
     let mut pair = pair();

@@ -5,10 +5,10 @@ use std::time::Duration;
 use scipp_conformance::pair::Side::{A, B};
 use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::script::{call, cid, inject, int, report};
-use scipp_proto::wire::Message;
 use scipp_proto::wire::MsgKind::Start;
+use scipp_proto::wire::{self, Message};
 use scipp_proto::{
-    CloseReason, Config, DialogEvent, DialogId, Event, Failure, Kind, Misuse, Outcome, Report, Take,
+    CloseReason, Config, DialogEvent, DialogId, Event, Failure, Kind, Kwargs, Misuse, Outcome, Report, Take,
 };
 
 use super::{failed_with, pair};
@@ -181,6 +181,29 @@ fn an_outcome_stays_until_its_dialog_is_let_go() {
         pair.conn(side).release(now, id);
         assert!(pair.end(side).conn.dialog(id).is_none());
     }
+}
+
+/// D-29: nobody looks at a dialog that was let go before it ended; its id is free when it has.
+#[test]
+fn a_dialog_that_was_let_go_leaves_no_record() {
+    let mut pair = pair();
+    let (parent, child) = pair.open(A, Kind::Function);
+    let cid = cid(&pair.end(A).conn, parent);
+    let now = pair.now();
+    pair.conn(B).release(now, child);
+    pair.settle();
+    let again = wire::Start {
+        cid: (&cid).into(),
+        ns: "demo".into(),
+        func: "f".into(),
+        kwargs: Kwargs::EMPTY,
+        uid_name: "alice".into(),
+        uid_uuid: "alice-uuid".into(),
+        pld_spec: "typing.Any".into(),
+    };
+    inject(&mut pair, B, &Message::Start(again));
+    pair.deliver(B, usize::MAX);
+    assert!(pair.next_opened(B).is_some());
 }
 
 /// D14: an application that lends something to a dialog can take it back, whatever ended the dialog.

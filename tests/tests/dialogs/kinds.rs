@@ -64,4 +64,10 @@ fn a_context_child_stops_before_it_returns() {
     pair.conn(B).finish(child, int(1)).unwrap();
     pair.drain(B);
     assert_eq!(pair.in_flight(A), [Started, Return], "only opened streams, as the reference");
+
+    let mut pair = Pair::established(Config::reference());
+    let (_, child) = pair.open_streaming(A);
+    pair.conn(B).finish(child, int(1)).unwrap();
+    pair.drain(B);
+    assert_eq!(pair.in_flight(A), [Stop, Return]);
 }

@@ -114,7 +114,7 @@ fn exactly_the_window_is_no_overrun() {
     assert_eq!(pair.conn(B).take(child), Ok(Take::End), "Stop is not subject to the window");
 }
 
-/// D-5, D-26, D-27.
+/// D-5, D-10, D-26, D-27.
 #[test]
 fn a_child_that_overran_its_parent_fails_with_a_relayed_error() {
     let mut pair = pair();

@@ -44,6 +44,9 @@ static TERMS: LazyLock<[Arc<Terms>; 4]> = LazyLock::new(|| {
     ]
 });
 
+/// The frame that [`stream_of`] makes of it: an item.
+const ITEM: u8 = 8;
+
 /// A connection with dialogs of its own, of each kind.
 #[derive(Clone)]
 struct One {
@@ -70,9 +73,31 @@ impl One {
         Self { conn, now, own }
     }
 
-    /// A step for each two bytes.
-    fn after(choices: &[u8]) -> Self {
+    /// With all streams open, and one more of a task here.
+    fn streaming() -> Self {
         let mut one = Self::new();
+        let mut frames = BytesMut::new();
+        for (cid, functype) in one.own.iter().zip(Kind::ALL) {
+            wire::encode(&Message::StartAck { cid: (&**cid).into(), functype }, &mut frames);
+        }
+        let context: &str = &one.own[2];
+        wire::encode(&Message::Started { cid: context.into(), pld: int(0) }, &mut frames);
+        frames.extend_from_slice(&stream_of(&[2, 3], &one.own));
+        assert_eq!(one.conn.handle_input(one.now, &frames), frames.len());
+        one.drain();
+        let ids: Vec<DialogId> = one.conn.dialogs().map(|view| view.id()).collect();
+        let [_, _, context, task] = ids[..] else { panic!("{} dialogs", ids.len()) };
+        one.conn.open_stream(context).expect("started");
+        one.conn.accept(task, Kind::Context).expect("requested");
+        one.conn.started(task, int(0)).expect("accepted");
+        one.conn.open_stream(task).expect("started");
+        one.drain();
+        one
+    }
+
+    /// A step for each two bytes, from the beginning or with streams.
+    fn after(choices: &[u8]) -> Self {
+        let mut one = if choices.len() % 4 < 2 { Self::new() } else { Self::streaming() };
         choices.chunks_exact(2).for_each(|pair| _ = one.step([pair[0], pair[1]], true));
         one
     }
@@ -84,7 +109,9 @@ impl One {
         let conn = &mut self.conn;
         match what % 16 {
             0..=7 => {
-                let frame = stream_of(&[what / 16 + (which & 0xf0), which], &self.own);
+                // Of items there are more than of others.
+                let kind = if what % 16 > 4 { ITEM } else { what / 16 + (which & 0xf0) };
+                let frame = stream_of(&[kind, which], &self.own);
                 seen += &format!("{} ", conn.handle_input(self.now, &frame));
             }
             8..=14 => {
@@ -203,21 +230,23 @@ thread_local! {
 /// Histories that lead to one fingerprint are followed by the same, whatever they were.
 #[test]
 fn connections_with_equal_state_answer_every_script_equally() {
-    holds(150, 500, |choices| {
-        let mut met: HashMap<u64, (One, &[u8])> = HashMap::new();
-        for history in choices.chunks(12) {
-            for end in (2..=history.len()).step_by(2) {
-                let one = One::after(&history[..end]);
-                let Some((other, earlier)) = met.get(&fingerprint(&one.conn)) else {
-                    met.insert(fingerprint(&one.conn), (one, &history[..end]));
+    holds(300, 600, |choices| {
+        let mut met: HashMap<u64, One> = HashMap::new();
+        for history in choices.chunks(16) {
+            let mut one = One::streaming();
+            for pair in history.chunks_exact(2) {
+                one.step([pair[0], pair[1]], true);
+                let state = fingerprint(&one.conn);
+                let Some(mut other) = met.get(&state).filter(|_| !one.conn.is_closed()).cloned() else {
+                    met.entry(state).or_insert_with(|| one.clone());
                     continue;
                 };
                 COMPARED.set(COMPARED.get() + 1);
-                let (mut one, mut other) = (one, other.clone());
-                for pair in choices.chunks_exact(2).rev().take(30) {
-                    let step = [pair[0], pair[1]];
-                    let [said, expected] = [&mut one, &mut other].map(|one| one.step(step, true));
-                    assert_eq!(said, expected, "{earlier:?} and {:?}", &history[..end]);
+                let mut one = one.clone();
+                for pair in choices.chunks_exact(2).rev().take(20) {
+                    let [said, expected] =
+                        [&mut one, &mut other].map(|one| one.step([pair[0], pair[1]], true));
+                    assert_eq!(said, expected);
                 }
             }
         }

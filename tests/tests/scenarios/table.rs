@@ -2,15 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::scenario::{Play, Scenario};
 use crate::take::Take;
 use crate::{SECTIONS, play};
 
-/// The numbers that are accounted for.
-const DONE: &[RangeInclusive<u16>] = &[1..=178];
+/// The scenarios are numbered up to this one.
+const LAST: u16 = 178;
 
 const HEAD: &str = "\
 # Scenarios
@@ -53,8 +52,7 @@ fn scenarios() -> impl Iterator<Item = &'static Scenario> {
 fn count() -> Result<(), String> {
     let mut numbers: Vec<_> = scenarios().map(|scenario| scenario.number).collect();
     numbers.sort_unstable();
-    let due: Vec<_> = DONE.iter().cloned().flatten().collect();
-    if numbers == due { Ok(()) } else { Err(format!("{numbers:?} instead of {due:?}")) }
+    if numbers.iter().copied().eq(1..=LAST) { Ok(()) } else { Err(format!("not each once: {numbers:?}")) }
 }
 
 fn print() -> Result<String, String> {

@@ -87,8 +87,8 @@ fn s153_the_parent_vanishes_and_the_child_goes_on_sending() {
         let (up, told) = (Arc::clone(&up), Arc::clone(&told));
         move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
-            up.tell(());
             let stream = ctx.open_stream()?;
+            up.tell(());
             ctx.portal().closed();
             told.tell(stream.send(&1));
             Ok::<_, Error>(7)

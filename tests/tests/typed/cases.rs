@@ -121,7 +121,8 @@ fn a_payload_stays_raw_until_it_is_decoded() {
     assert!(first.decode::<String>().is_err());
 }
 
-/// 139: `started` is checked by the sender, items only by the receiver; each dialog by its own spec. (P-17)
+/// 139: `started` is checked by the sender, items only by the receiver; each dialog by its own spec.
+/// (P-17, P-18)
 #[test]
 fn specs_are_per_dialog_and_items_are_checked_by_the_receiver() {
     let mut rig = Rig::new(Side::A, Terms::default(), terms("int"));

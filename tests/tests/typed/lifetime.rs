@@ -162,6 +162,7 @@ fn a_request_is_judged_for_its_own_dialog_only() {
     assert_eq!(pair.conn(Side::B).poll_transmit(), None);
 }
 
+/// P-18.
 #[test]
 fn the_answer_to_an_actor_cancel_is_never_mistyped() {
     let mut pair = Pair::established(Config::default());

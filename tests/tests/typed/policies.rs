@@ -94,7 +94,7 @@ fn an_item_that_conforms_earns_the_replies_back() {
     assert_eq!(pair.conn(Side::B).dialog(child).unwrap().mistyped(), 3);
 }
 
-/// D-21.
+/// D-21, P-17.
 #[test]
 fn functions_and_generators_are_checked_like_contexts() {
     for kind in [Kind::Function, Kind::Generator] {

@@ -53,7 +53,7 @@ fn a_malformed_body_is_that_even_after_a_wrong_envelope() {
     assert_eq!(refused(yielded), (What::Trailing(1), yielded.len() - 1, Fault::Malformed));
 }
 
-/// W-31, W-28.
+/// W-28, W-31, W-41.
 #[test]
 fn what_names_no_dialog_is_no_message() {
     let cases: [(&[u8], What, usize); 9] = [
@@ -74,6 +74,9 @@ fn what_names_no_dialog_is_no_message() {
     long.resize(long.len() + 257, b'c');
     let what = What::TooLong { field: "cid", len: 257, limit: 256 };
     assert_eq!(refused(&long), (what, 19, Fault::NotAMessage));
+    long[21] = 0;
+    long.pop();
+    assert_eq!(decode(&long.into(), &LIMITS).map(|message| message.kind()), Ok(MsgKind::Stop));
     let twice = b"\x83\xa8msg_type\xa4Stop\xa3cid\xa1c\xa3cid\xa1d";
     assert_eq!(refused(twice), (What::Duplicate("cid"), 21, Fault::NotAMessage), "two ids are none");
 }
@@ -269,7 +272,7 @@ fn over_long_texts_and_paths_of_an_error_are_cut() {
     assert_eq!(kept, (0..32).chain(68..100).collect::<Vec<_>>());
 }
 
-/// W-33.
+/// W-27, W-33, W-41.
 #[test]
 fn an_error_is_marked_as_repaired_by_each_cut_alone() {
     let path = |hops: usize| Value::Array(vec![Value::Array(vec!["a".into(), "b".into()]); hops]);
