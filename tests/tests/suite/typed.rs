@@ -324,10 +324,13 @@ fn a_mistyped_item_cancels_unless_the_terms_say_otherwise() {
                     if is_late {
                         sent.hear();
                         settle(pair);
-                        violated(ctx.open_stream().map(drop));
                     }
-                    // The error may overtake the first item: it concerns whoever waits, at once.
-                    Err::<(), _>(ctx.open_stream()?.items::<u32>().find_map(Result::err).unwrap())
+                    // The error may overtake the first item: it concerns whoever waits, at once. While the
+                    // task is being ended there is no stream to open.
+                    Err::<(), _>(match ctx.open_stream() {
+                        Ok(stream) => stream.items::<u32>().find_map(Result::err).unwrap(),
+                        Err(error) => error,
+                    })
                 });
                 let error = violated(result);
                 assert_eq!((error.culprit, text_of(&error).as_str()), (Role::Child, "two"));
