@@ -422,7 +422,8 @@ fn forge(listener: &TcpListener, spoil: fn(&mut ErrorMsg)) {
 
 #[test]
 fn s177_defective_errors() {
-    let spoils: [(fn(&mut ErrorMsg), &str); 3] = [
+    type Spoil = (fn(&mut ErrorMsg), &'static str);
+    let spoils: [Spoil; 3] = [
         (
             |error| (error.relay_path, error.boxed_type_str) = (Vec::new(), "RemoteActorError".into()),
             "KeyError",
