@@ -34,6 +34,8 @@ fn config(chance: &mut Chance) -> Config {
     config.inbox_items = chance.below(4);
     config.outbox_bytes = chance.of(&[400, 1 << 20, 1 << 20]);
     config.overrun = chance.of(&POLICIES);
+    // So that ends that answer each other's answers get there.
+    config.max_replies = 2;
     config.final_frame_timeout = chance.of(&[None, Some(Duration::from_secs(2))]);
     config
 }

@@ -6,7 +6,7 @@ use scipp_proto::wire::{self, Message};
 use scipp_proto::{Kind, RemoteError};
 
 use super::end::{Frame, Sort, cancel_target};
-use super::values::is_mistyped;
+use super::values::{is_mistyped, number};
 use super::{Broken, Dialog, Once, Rule, World};
 use crate::fuzzing::{check_error, is_notice};
 use crate::precedence::{Final, Why};
@@ -32,6 +32,10 @@ impl World {
                 }
                 _ => false,
             };
+            if let (Some(at), Message::Yield { pld, .. }) = (of, &message) {
+                let dialog = &mut self.dialogs[at];
+                dialog.seat_mut(dialog.role(side)).replies += u32::from(number(pld).is_none());
+            }
             let mut frame = Frame::new(whole, of, sort);
             frame.is_mistyped = is_mistyped;
             frames.push(frame);

@@ -146,6 +146,8 @@ pub struct Seat {
     pub next: u32,
     /// Items may have been left out.
     pub may_skip: bool,
+    /// Items that it sent back since one arrived that conforms.
+    pub replies: u32,
     /// Its window and what happens beyond it, if that was changed.
     pub inbox: Option<(usize, OverrunPolicy)>,
     /// The most unread items that were ever allowed since.
@@ -190,6 +192,7 @@ impl Dialog {
             taken: 0,
             next: 0,
             may_skip,
+            replies: 0,
             inbox: None,
             window: 0,
             gives_up_at: None,

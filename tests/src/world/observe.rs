@@ -41,7 +41,8 @@ impl World {
             }
         }
         if let Some(view) = view.filter(|view| dialog.heeds(role, view, frame.sort)) {
-            let policy = dialog.seat(role).may.terms.filter(|_| frame.is_mistyped);
+            let most = conn.config().max_replies;
+            let policy = dialog.policy(role, frame.sort, most).filter(|_| frame.is_mistyped);
             let remedy = match policy {
                 Some(policy) => Some(Remedy::from(policy)),
                 None if frame.sort == Sort::Yield => dialog.full_inbox(role, &view, conn.config()),
@@ -50,6 +51,9 @@ impl World {
             let stage = Stage::of(dialog, role, &view);
             if let (Some(tally), Some(hit)) = (&mut self.tally, remedy.zip(stage)) {
                 *tally.remedies.entry(hit).or_default() += 1;
+            }
+            if frame.sort == Sort::Yield && !frame.is_mistyped {
+                dialog.seat_mut(role).replies = 0;
             }
             if let Some(policy) = policy {
                 self.links[link].ends[side].mistyped += 1;
@@ -232,6 +236,14 @@ impl Dialog {
     fn full_inbox(&self, role: Role, view: &DialogRef<'_>, config: &Config) -> Option<Remedy> {
         let (items, policy) = self.seat(role).inbox.unwrap_or((config.inbox_items, config.overrun));
         (view.unread() >= items).then(|| policy.into())
+    }
+
+    /// What is done with a value of the wrong type: what was chosen, but an end sends back no more than `most`
+    /// items in a row. (P-20)
+    fn policy(&self, role: Role, sort: Sort, most: u32) -> Option<Policy> {
+        let seat = self.seat(role);
+        let is_spent = sort == Sort::Yield && seat.replies >= most;
+        seat.may.terms.map(|policy| if policy == Policy::Reply && is_spent { Policy::Cancel } else { policy })
     }
 
     /// A value of the wrong type; true if that is all that it means.
