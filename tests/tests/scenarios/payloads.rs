@@ -26,19 +26,19 @@ pub(crate) const ALL: &[Scenario] = &[
         .drivers(&["typed::an_invalid_result_is_the_error_of_the_dialog"]),
     scenario(133, "nothing but good values", "P-19 P-22", good_values),
     scenario(134, "the spec of an endpoint is in force at once", "P-17 P-23", spec_of_the_endpoint)
-        .drivers(&["typed::the_terms_of_an_endpoint_are_in_force_inside_it"]),
+        .drivers(&["terms::the_terms_of_an_endpoint_are_in_force_inside_it"]),
     scenario(135, "values of an extension type", "P-25", extension_type)
         .drivers(&["typed::an_extension_type_makes_the_round_trip"]),
     scenario(136, "an extension type that is not registered", "P-25", unregistered_type),
     scenario(137, "specs outside of a dialog", "P-24 P-25", outside_of_a_dialog),
     scenario(138, "a value stays as it came until it is decoded", "P-1", undecoded)
-        .drivers(&["typed::a_payload_is_received_unread"]),
+        .drivers(&["receiving::a_payload_is_received_unread"]),
     scenario(139, "items are checked by their receiver", "P-17 P-19 P-23 D30", checked_by_the_receiver)
-        .drivers(&["typed::a_mistyped_item_cancels_unless_the_terms_say_otherwise"]),
+        .drivers(&["policies::a_mistyped_item_cancels_unless_the_terms_say_otherwise"]),
     scenario(140, "a spec concerns values only", "P-18", values_only)
-        .drivers(&["typed::no_spec_stands_between_a_cancel_and_its_end"]),
+        .drivers(&["terms::no_spec_stands_between_a_cancel_and_its_end"]),
     scenario(141, "a type error that the application handles", "P-20 P-22 D27", handled)
-        .drivers(&["typed::a_mistyped_item_is_handed_over_and_the_dialog_goes_on"]),
+        .drivers(&["policies::a_mistyped_item_is_handed_over_and_the_dialog_goes_on"]),
     scenario(142, "another first value after a refused one", "P-23", second_try)
         .drivers(&["typed::a_child_whose_first_value_was_refused_may_send_another_one"]),
     scenario(143, "values have to survive as they are", "P-21", parity)
