@@ -76,3 +76,15 @@ impl Identity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    ///
+    #[test]
+    fn a_probe_cannot_be_taken_for_the_actor_that_sent_it() {
+        let probe = Identity::probe("fresh");
+        assert_eq!((probe.uid.uuid(), probe.is_registrar, probe.is_probe), ("fresh", None, true));
+    }
+}

@@ -133,8 +133,9 @@ pub const fn step(kind: Kind, phase: Phase, from: Role, signal: Signal) -> Verdi
         // What comes after an ending passed it on the way. (D-1)
         (_, Ended(_), _, _) => Crossed,
 
-        // What happens to the connection or instead of an ending. (D-20, D-22)
+        // What happens to the connection. (D-22)
         (_, _, _, Signal::Lost) => To(Ended(Disconnected)),
+        // What happens instead of an ending. (D-20)
         (_, _, Child, Signal::Unconfirmed) => To(Ended(End::Unconfirmed)),
         (_, _, Child, Signal::Void) => To(Ended(Failed)),
 

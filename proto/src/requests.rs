@@ -48,11 +48,12 @@ impl Connection {
                 "Start.uid is not the uid of this connection",
             );
         }
-        // What ends everything is taken also when nothing else is; once.
+        // What ends everything is taken also when nothing else is; once.
         let is_urgent = is_actor_cancel && self.actor_cancels == 0;
         if self.status == Status::Closing && !is_urgent {
             return self.refuse_start(start.cid, "RuntimeError", "the connection is closing");
         }
+        //
         if self.live_peer >= self.config.max_peer_dialogs && !is_urgent {
             return self.refuse_start(start.cid, "RuntimeError", "too many dialogs are open");
         }

@@ -164,3 +164,11 @@ fn a_late_tag_is_late_everywhere() {
     }
     assert!((1..40).contains(&late), "{late}");
 }
+
+/// P-8.
+#[test]
+fn what_is_required_and_absent_is_missing_and_nothing_else() {
+    let spec = "T where T = struct(a: int, b: int, c: int)";
+    assert_eq!(all(spec, b"\x82\xa1a\x01\xa1b\x02"), ["c: expected int, found no such field, at byte 0"]);
+    assert_eq!(all(spec, b"\x83\xa1a\x01\xa1b\x02\xa1c\x03"), [""; 0]);
+}

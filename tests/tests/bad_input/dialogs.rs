@@ -7,7 +7,7 @@ use scipp_proto::phase::Role;
 use scipp_proto::wire::{ErrorMsg, Fault, Message, MsgKind, SpawnSpec, Start, WireAddr};
 use scipp_proto::{
     Call, CloseReason, Config, Event, Failure, Identity, Kind, Kwargs, Misuse, OpenError, Outcome, Payload,
-    PeerViolation, RemoteErrorKind, RuntimeEndpoint, Target, Uid,
+    PeerViolation, RemoteErrorKind, RuntimeEndpoint, Target, Uid, Verb,
 };
 
 use Side::{A, B};
@@ -295,6 +295,10 @@ fn an_actor_cancel_can_be_refused() {
     assert_eq!(pair.in_flight(A), [MsgKind::Error]);
     pair.settle();
     assert!(matches!(pair.outcome(A, parent), Some(Outcome::Failed(Failure::Remote(_)))));
+
+    let (_, running) = pair.open(A, Kind::Function);
+    let late = pair.conn(B).refuse(running, report("PermissionError"));
+    assert_eq!(late, Err(Misuse::WrongTarget(Verb::Refuse)), "anything else only before it is accepted");
 }
 
 ///

@@ -8,7 +8,7 @@ use scipp_proto::{Config, Failure, Kind, Outcome, PeerViolation};
 
 use Side::{A, B};
 
-use crate::raw::{errors, fault, inject_body, inject_value, message, pair, start, start_but, uid};
+use crate::raw::{errors, fault, inject_body, inject_value, message, pair, start, start_but, uid, violation};
 
 /// B refused the request `cid` with an error of this class, told nobody, and goes on.
 fn assert_refused(pair: &mut Pair, cid: &str, type_name: &str) {
@@ -100,6 +100,17 @@ fn a_start_with_a_wrong_envelope_is_refused() {
         inject_value(&mut pair, &start_but("c-1", field, value));
         assert_refused(&mut pair, "c-1", "MsgTypeError");
     }
+}
+
+/// W-32, D-33.
+#[test]
+fn a_wrong_start_under_an_id_in_use_closes_the_connection() {
+    let mut pair = pair();
+    let (parent, _child) = pair.open(A, Kind::Function);
+    let cid = cid(&pair.end(A).conn, parent);
+    inject_value(&mut pair, &start_but(&cid, "func", Some(5.into())));
+    pair.deliver(B, usize::MAX);
+    assert_eq!(*violation(&pair), PeerViolation::CidReuse);
 }
 
 /// D-15.

@@ -9,7 +9,7 @@ use scipp_proto::phase::Role;
 use scipp_proto::spec::{PldSpec, Slots};
 use scipp_proto::wire::MsgKind;
 use scipp_proto::{
-    Call, Config, Event, Failure, Kind, Kwargs, Misuse, OpenError, Outcome, Payload, PeerViolation,
+    Call, Config, Event, Failure, Kind, Kwargs, Misuse, OpenError, Outcome, Payload, PeerViolation, Received,
     RuntimeEndpoint, Take, Target, Terms, TypePolicy,
 };
 
@@ -26,6 +26,7 @@ fn yields(spec: &str) -> Slots {
     Slots { yields: Some(spec.parse().unwrap()), ..Slots::default() }
 }
 
+/// P-20.
 #[test]
 fn skipped_items_are_counted_and_nothing_else_happens() {
     let mut rig = Rig::alike(Side::A, with(TypePolicy::Skip));
@@ -46,6 +47,7 @@ fn skipped_items_are_counted_and_nothing_else_happens() {
     }
 }
 
+/// P-20.
 #[test]
 fn a_reply_goes_back_for_each_bad_item() {
     let reply = payload(b"\xa3bad");
@@ -120,6 +122,7 @@ fn functions_and_generators_are_checked_like_contexts() {
     }
 }
 
+/// P-20.
 #[test]
 fn a_first_value_or_a_result_cannot_be_skipped() {
     for policy in [TypePolicy::Skip, TypePolicy::Reply(payload(ONE))] {
@@ -139,6 +142,7 @@ fn a_first_value_or_a_result_cannot_be_skipped() {
     }
 }
 
+/// P-20.
 #[test]
 fn a_first_value_and_a_result_can_be_handed_over() {
     let mut rig = Rig::alike(Side::A, with(TypePolicy::HandOver));
@@ -147,7 +151,10 @@ fn a_first_value_and_a_result_can_be_handed_over() {
     rig.child_conn().finish(child, payload(YO)).unwrap();
     rig.pair.settle();
     for kind in [MsgKind::Started, MsgKind::Return] {
-        assert_eq!(rig.parent_conn().receive(parent).unwrap().kind(), Some(kind));
+        let told = rig.parent_conn().handed_over(parent, kind, &payload(YO)).map(|error| error.kind);
+        assert_eq!(told, Some(kind));
+        let received = rig.parent_conn().receive(parent).unwrap();
+        assert!(matches!(received, Received::Mistyped(error) if error.kind == kind));
     }
     assert_eq!(rig.pair.outcome(Side::A, parent), Some(Outcome::Returned(Some(payload(YO)))));
     let dialog = rig.parent_conn().dialog(parent).unwrap();
@@ -176,6 +183,7 @@ fn an_earlier_failure_stays_the_outcome() {
 }
 
 /// Bytes of errors are counted where they are kept, so that one dialog's bad items cost no other its texts.
+/// (P-20)
 #[test]
 fn bad_items_of_a_task_that_is_ending_are_not_kept() {
     let mut config = Config::default();
