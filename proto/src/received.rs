@@ -54,12 +54,17 @@ impl Received {
             Self::Stopped | Self::Pending | Self::Failed => None,
         }
     }
+
+    /// Whether it is the result, also one that was handed over: nothing else comes after it.
+    pub fn is_result(&self) -> bool {
+        self.kind() == Some(MsgKind::Return)
+    }
 }
 
 impl Connection {
     /// Whatever is next: the first value, then the items, then the end of the stream, then the result. What comes
     /// last is given again and again. After an error or a cancellation `Failed` comes first. It never
-    /// waits; to drain a dialog, go on until it gives neither items nor `Stopped`. (P-22)
+    /// waits; to drain a dialog, go on until it gives the [result](Received::is_result) or `Failed`. (P-22)
     ///
     /// # Errors
     ///

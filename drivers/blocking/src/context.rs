@@ -70,7 +70,7 @@ impl Context {
             let receive = |end: End, conn: &mut _| end.receive(conn, is_past_stop);
             let next = self.dialog.take(&self.dialog.patience, receive);
             is_past_stop |= matches!(next, Ok(Received::Stopped));
-            is_over = matches!(next, Err(_) | Ok(Received::Returned(_)));
+            is_over = next.as_ref().map_or(true, Received::is_result);
             Some(next)
         })
     }

@@ -59,7 +59,7 @@ impl<'ctx> MsgStream<'ctx> {
     ///
     /// # Errors
     ///
-    /// Why the dialog is of no more use.
+    /// [`Error::Lagged`] beside [subscriptions](Self::subscribe), or why the dialog is of no more use.
     pub fn receive_msg(&self) -> Result<Received, Error> {
         self.dialog.take(&self.dialog.patience, |end, conn: &mut _| self.fan_out.receive(end, conn))
     }

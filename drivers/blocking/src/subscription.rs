@@ -47,7 +47,8 @@ impl<'a> Subscription<'a> {
         Ok(Some(convert::value(item)?))
     }
 
-    /// The items to come, until the stream ends or something fails. Lag is reported and ends nothing.
+    /// The items to come, until the stream ends or something fails. Lag, and an item that is [handed
+    /// over](Error::Mistyped), are reported and end nothing.
     pub fn items<T: FromPayload>(&self) -> impl Iterator<Item = Result<T, Error>> {
         until_over(|| self.receive())
     }

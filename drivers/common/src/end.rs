@@ -305,6 +305,8 @@ impl End {
     fn is_its_end(self, conn: &Connection, error: &Error) -> bool {
         match (self.told_to_end(conn), error) {
             (Some(Error::Remote(ours)), Error::Remote(theirs)) => ours.is(theirs),
+            // Whoever is named now: the task may have cancelled itself meanwhile. (D-42)
+            (Some(Error::Cancelled { .. }), Error::Cancelled { .. }) => true,
             (Some(ours), theirs) => ours == *theirs,
             (None, _) => false,
         }

@@ -26,7 +26,8 @@ pub enum Error {
     #[error(transparent)]
     Conversion(#[from] ConversionError),
     /// The peer sent a value that does not conform to the terms of the dialog, and they say to
-    /// [hand it over](scipp_proto::TypePolicy::HandOver): here it is. The dialog is as it was.
+    /// [hand it over](scipp_proto::TypePolicy::HandOver): here it is. The dialog is as it was; only a
+    /// context whose first value it is was not opened, and its task is cancelled.
     #[error("{0}")]
     Mistyped(Box<Mistyped>),
     /// The application over there failed.

@@ -92,7 +92,11 @@ impl FanOut {
             let item = match &taken {
                 // What others have still to read must not keep a whole receive buffer alive.
                 Poll::Ready(Ok(Some(item))) => Ok(item.compact()),
-                Poll::Ready(Err(Error::Mistyped(error))) => Err(error.clone()),
+                Poll::Ready(Err(Error::Mistyped(error))) => {
+                    let mut kept = error.clone();
+                    kept.value = kept.value.map(|value| value.compact());
+                    Err(kept)
+                }
                 _ => return taken,
             };
             ring.push(item);

@@ -85,7 +85,7 @@ impl Context {
             }
             let next = task::ready!(seat.poll_take(cx, |end, conn| end.receive(conn, is_past_stop)));
             is_past_stop |= matches!(next, Ok(Received::Stopped));
-            is_over = matches!(next, Err(_) | Ok(Received::Returned(_)));
+            is_over = next.as_ref().map_or(true, Received::is_result);
             task::Poll::Ready(Some(next))
         })
     }

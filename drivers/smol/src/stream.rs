@@ -72,7 +72,7 @@ impl<'ctx> MsgStream<'ctx> {
     ///
     /// # Errors
     ///
-    /// Why the dialog is of no more use.
+    /// [`Error::Lagged`] beside [subscriptions](Self::subscribe), or why the dialog is of no more use.
     ///
     /// # Cancel safety
     ///
@@ -201,7 +201,7 @@ impl<'ctx> MsgStream<'ctx> {
 impl Drop for MsgStream<'_> {
     fn drop(&mut self) {
         // A dialog that has ended has no stream to stop.
-        let _ended = self.dialog.act(|end, conn| conn.stop(end.id));
+        let _ended = self.dialog.disturb(|end, conn| conn.stop(end.id));
     }
 }
 
@@ -292,6 +292,7 @@ impl<T: ToPayload> Sink<T> for Outgoing<'_, T> {
         while let Some(item) = this.held.front() {
             let sent = ready!(this.seat.poll_send(cx, item));
             this.held.pop_front();
+            this.mark = None;
             sent?;
         }
         Poll::Ready(Ok(()))
@@ -299,12 +300,15 @@ impl<T: ToPayload> Sink<T> for Outgoing<'_, T> {
 
     fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), Error> {
         let item = convert::payload(&item)?;
-        if self.held.is_empty() {
-            if let Poll::Ready(sent) = self.dialog.act(|end, conn| end.send(conn, &item)) {
+        let this = self.get_mut();
+        // A flush that was given up did not wait for this item.
+        this.mark = None;
+        if this.held.is_empty() {
+            if let Poll::Ready(sent) = this.dialog.act(|end, conn| end.send(conn, &item)) {
                 return sent;
             }
         }
-        self.get_mut().held.push_back(item);
+        this.held.push_back(item);
         Ok(())
     }
 
@@ -320,6 +324,7 @@ impl<T: ToPayload> Sink<T> for Outgoing<'_, T> {
         ready!(self.as_mut().poll_ready(cx))?;
         if !self.is_stopped {
             self.is_stopped = true;
+            self.mark = None;
             self.dialog.disturb(|end, conn| conn.stop(end.id))?;
         }
         self.poll_flush(cx)

@@ -45,8 +45,8 @@ impl<'a> Subscription<'a> {
         Ok(Some(convert::value(item)?))
     }
 
-    /// The items to come as a [`Stream`](futures_util::Stream), until the stream ends or something fails. Lag
-    /// is reported and ends nothing.
+    /// The items to come as a [`Stream`](futures_util::Stream), until the stream ends or something fails. Lag,
+    /// and an item that is [handed over](Error::Mistyped), are reported and end nothing.
     pub fn items<T: FromPayload>(&self) -> Incoming<'_, T> {
         Incoming::new(self.stream, Some(&self.subscriber))
     }

@@ -130,6 +130,25 @@ fn both_cancel_at_once() {
     );
 }
 
+/// What told it to end is its end, though it names itself by then.
+#[test]
+fn a_cancelled_body_that_cancels_itself_is_still_cancelled() {
+    with_server(
+        |server| {
+            server.context(PATH, |ctx: ChildContext, _: NoArgs| {
+                ctx.started(&())?;
+                let told = ctx.open_stream()?.receive::<u32>();
+                ctx.cancel()?;
+                told.map(drop)
+            })
+        },
+        |pair| {
+            let result = pair.portal.open_context(PATH, &NoArgs {}, |ctx, (): ()| ctx.cancel());
+            assert_eq!(result, Ok(((), Ending::Cancelled { confirmed: true })));
+        },
+    );
+}
+
 #[test]
 fn a_cancelled_body_that_returns_is_still_cancelled() {
     let told = Wire::new();

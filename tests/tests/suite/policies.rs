@@ -161,6 +161,25 @@ fn a_mistyped_first_value_or_result_is_handed_over_with_the_value() {
 }
 
 #[test]
+fn a_result_that_is_handed_over_is_the_last_that_is_left() {
+    with_server(
+        |server| {
+            server.context(PATH, |ctx: ChildContext, _: NoArgs| {
+                ctx.started(&())?;
+                Ok::<_, Error>("yo")
+            })
+        },
+        |pair| {
+            let terms = Terms { on_mistyped: TypePolicy::HandOver, ..Terms::one_for_all(spec("None")) };
+            let (context, ()) = pair.portal.start_context(on(terms), &NoArgs {}).unwrap();
+            context.wait().unwrap_err();
+            let left: Vec<_> = context.drain().map(|next| next.unwrap().kind()).take(9).collect();
+            assert_eq!(left, [Some(MsgKind::Return)]);
+        },
+    );
+}
+
+#[test]
 fn a_mistyped_item_is_replied_to() {
     let sums = |ctx: ChildContext, _: NoArgs| {
         ctx.started(&())?;
