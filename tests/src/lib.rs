@@ -2,7 +2,9 @@
 //!
 //! [`pair`] puts two cores back to back. [`transcript`] reads recordings of the Python reference,
 //! [`value`] compares their JSON with MessagePack, [`replay`] plays each end of each recorded connection
-//! again with the real core.
+//! again with the real core. [`world`] puts cores under an observer that judges every frame and outcome, by
+//! [`precedence`] where things happen at once; [`model`] searches small worlds whole, [`simulate`] runs random ones.
+//! [`trace`] reads which rule is cited where, [`mutants`] breaks what is cited.
 
 pub mod bound;
 mod chance;

@@ -35,11 +35,6 @@ impl Case {
     pub fn world(&self) -> World {
         (self.make)()
     }
-
-    /// The case of this name.
-    pub fn named(name: &str) -> Option<&'static Self> {
-        ALL.iter().find(|case| case.name == name)
-    }
 }
 
 const NOTHING: May = May::NOTHING;

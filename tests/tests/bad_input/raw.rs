@@ -3,6 +3,7 @@
 use bytes::{BufMut, BytesMut};
 use rmpv::Value;
 use scipp_conformance::pair::{Pair, Side};
+use scipp_conformance::script::error_by;
 use scipp_proto::wire::{self, ErrorMsg, Fault, Message};
 use scipp_proto::{CloseReason, Config, PeerViolation, Uid};
 
@@ -92,19 +93,5 @@ pub(crate) fn errors(pair: &Pair) -> Vec<ErrorMsg> {
 }
 
 pub(crate) fn error(cid: &str) -> ErrorMsg {
-    let uid = Uid::new("alice", "alice-uuid");
-    ErrorMsg {
-        src_uid: uid.clone(),
-        src_type_str: "ValueError".to_owned(),
-        boxed_type_str: "ValueError".to_owned(),
-        relay_path: vec![uid],
-        message: None,
-        tb_str: String::new(),
-        canceller: None,
-        sender: None,
-        cid: Some(cid.into()),
-        bad_msg: None,
-        bad_msg_as_dict: None,
-        repaired: false,
-    }
+    ErrorMsg { cid: Some(cid.into()), ..error_by(Uid::new("alice", "alice-uuid"), "ValueError") }
 }

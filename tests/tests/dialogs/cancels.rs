@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scipp_conformance::pair::Pair;
 use scipp_conformance::pair::Side::{A, B};
-use scipp_conformance::script::{call, cid, inject, int, report};
+use scipp_conformance::script::{call, cid, error_by, inject, int, report};
 use scipp_proto::phase::{CancelPhase, State};
 use scipp_proto::wire::MsgKind::{CancelAck, Error, Start, StartAck, Stop};
 use scipp_proto::wire::{self, ErrorMsg, Message};
@@ -374,17 +374,9 @@ fn what_comes_after_a_cancel_while_two_items_are_unread() {
 fn from_bob(cid: &str, type_name: &str, canceller: Option<Uid>) -> ErrorMsg {
     let [alice, bob] = ["alice", "bob"].map(|name| Uid::new(name, format!("{name}-uuid")));
     ErrorMsg {
-        src_uid: bob.clone(),
-        src_type_str: type_name.into(),
-        boxed_type_str: type_name.into(),
-        relay_path: vec![bob],
-        message: None,
-        tb_str: String::new(),
         canceller,
         sender: (type_name == "StreamOverrun").then_some(alice),
         cid: Some(cid.into()),
-        bad_msg: None,
-        bad_msg_as_dict: None,
-        repaired: false,
+        ..error_by(bob, type_name)
     }
 }

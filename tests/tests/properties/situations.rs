@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use bytes::BytesMut;
 use scipp_conformance::fuzzing::fingerprint;
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, int, report};
-use scipp_proto::wire::{self, ErrorMsg, Message};
+use scipp_conformance::script::{call, error_by, int, report};
+use scipp_proto::wire::{self, Message};
 use scipp_proto::{
     Canceller, Config, Connection, Deadline, DialogId, Identity, Kind, OverrunPolicy, RemoteError, Uid,
 };
@@ -89,22 +89,7 @@ pub(crate) const VERBS: [(&str, Verb); 18] = [
 ];
 
 fn remote_error() -> RemoteError {
-    let uid = Uid::new("carol", "c");
-    let msg = ErrorMsg {
-        src_uid: uid.clone(),
-        src_type_str: "KeyError".to_owned(),
-        boxed_type_str: "KeyError".to_owned(),
-        relay_path: vec![uid],
-        message: None,
-        tb_str: String::new(),
-        canceller: None,
-        sender: None,
-        cid: None,
-        bad_msg: None,
-        bad_msg_as_dict: None,
-        repaired: false,
-    };
-    RemoteError { msg, repaired: false }
+    RemoteError { msg: error_by(Uid::new("carol", "c"), "KeyError"), repaired: false }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Frames of a peer.
 
 use bytes::{Bytes, BytesMut};
-use scipp_conformance::script::int;
+use scipp_conformance::script::{error_by, int};
 use scipp_proto::wire::{self, ErrorMsg, Message, Start};
 use scipp_proto::{Kind, Kwargs, Uid};
 
@@ -13,20 +13,13 @@ pub(crate) fn stream_of(choices: &[u8], own: &[String]) -> Vec<u8> {
         let cids: Vec<&str> = own.iter().chain(&theirs).map(String::as_str).collect();
         let cid = cids[usize::from(pair[1]) % cids.len()];
         let uid = Uid::new("peer", "p");
+        let class = ["E", "ContextCancelled", "StreamOverrun"][usize::from(pair[1] / 64) % 3];
         let error = ErrorMsg {
-            src_uid: uid.clone(),
-            src_type_str: "E".to_owned(),
-            boxed_type_str: ["E", "ContextCancelled", "StreamOverrun"][usize::from(pair[1] / 64) % 3]
-                .to_owned(),
-            relay_path: vec![uid.clone()],
-            message: None,
-            tb_str: String::new(),
+            boxed_type_str: class.to_owned(),
             canceller: (pair[1] < 128).then(|| uid.clone()),
             sender: Some(Uid::new("us", "u")),
             cid: Some(cid.into()),
-            bad_msg: None,
-            bad_msg_as_dict: None,
-            repaired: false,
+            ..error_by(uid.clone(), "E")
         };
         let wire_cid = wire::Text::from(cid);
         let start = |ns: &'static str, func: &'static str, kwargs| Start {

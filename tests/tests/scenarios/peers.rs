@@ -1,12 +1,17 @@
 //! Three actors and more: 100 to 110, 176 to 178.
 
+mod relays;
+mod services;
+
 use scipp_common::{ConversionError, Error};
 use scipp_conformance::script::Unsendable;
-use scipp_proto::wire::{ErrorMsg, Message};
 use scipp_proto::{Failure, Kind, Payload, Uid};
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{Ends, Seat, Stage, error_of, uid_of};
+use crate::stage::{Ends, Seat, Stage};
+
+use relays::{cancellation_over_three_hops, defective_errors, over_three_hops, unknown_class};
+use services::{client_is_cancelled, service_fails, service_of_the_root_dies};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(
@@ -213,197 +218,6 @@ fn third_handles_it(s: &mut Stage) {
     s.outcomes(request, "returned true", "returned");
 }
 
-/// R has a spawner W and a client C; C has W make a service U, and talks to it.
-struct Service {
-    spawner: Ends,
-    client: Ends,
-    order: Ends,
-    talk: Ends,
-}
-
-const TALKING: [&str; 12] = [
-    "R>W Start",
-    "W>R StartAck(context), Started(0)",
-    "R>C Start#2",
-    "C>R StartAck(context)#2, Started(0)#2",
-    "C>W Start#3",
-    "W>C StartAck(context)#3, Started(0)#3",
-    "C>W Yield('make U')#3",
-    "W>C Yield('U')#3",
-    "C>U Start#4",
-    "U>C StartAck(context)#4, Started(0)#4",
-    "C>U Yield('hello')#4",
-    "U>C Yield('hello')#4",
-];
-
-fn talking(s: &mut Stage) -> Service {
-    s.connect(&[["R", "W"], ["R", "C"], ["C", "W"], ["C", "U"], ["W", "U"], ["R", "U"]]);
-    let [spawner, client] = [0, 1].map(|link| s.context_over(link, "R"));
-    let order = stream_over(s, 2, "C");
-    s.sends(order.0, "make U");
-    s.takes_items(order.1, &["'make U'"]);
-    s.sends(order.1, "U");
-    s.takes_items(order.0, &["'U'"]);
-    let talk = stream_over(s, 3, "C");
-    s.sends(talk.0, "hello");
-    s.takes_items(talk.1, &["'hello'"]);
-    s.sends(talk.1, "hello");
-    s.takes_items(talk.0, &["'hello'"]);
-    s.sent(&TALKING);
-    Service { spawner, client, order, talk }
-}
-
-/// W, whose task is told to end, takes its service down first.
-fn spawner_takes_down(s: &mut Stage, spawner: Seat) {
-    let request = cancels_the_actor_of(s, 4, "W", &[]);
-    s.closes("U");
-    s.unwinds(spawner);
-    s.outcomes(request, "returned true", "returned");
-}
-
-fn client_is_cancelled(s: &mut Stage, ends_its_task: fn(&mut Stage, Seat)) {
-    let Service { spawner, client, order, talk } = talking(s);
-    s.cancels(client.0);
-    for inner in [talk, order] {
-        s.body_raises(inner.0, "cancelled by R");
-        s.unwinds(inner.1);
-    }
-    ends_its_task(s, client.1);
-    s.leaves(client.0, "no error");
-    s.cancels(spawner.0);
-    spawner_takes_down(s, spawner.1);
-    s.then_sent(&[
-        "R>C creq#2",
-        "C>R StartAck(creq)#2",
-        "C>U creq#4",
-        "U>C StartAck(creq)#4, Stop#4, ctxc(C)#4, CancelAck#4",
-        "C>W creq#3",
-        "W>C StartAck(creq)#3, Stop#3, ctxc(C)#3, CancelAck#3",
-        "C>R ctxc(R)#2, CancelAck#2",
-        "R>W creq",
-        "W>R StartAck(creq)",
-        "W>U Start(self:cancel)#5",
-        "U>W StartAck(asyncfunc)#5, CancelAck#5",
-        "W>R ctxc(R), CancelAck",
-    ]);
-    for ends in [client, spawner] {
-        s.outcomes(ends, "cancelled by R", "cancelled by R");
-    }
-    for ends in [order, talk] {
-        s.outcomes(ends, "cancelled by C", "cancelled by C");
-    }
-}
-
-fn service_fails(s: &mut Stage, ends_the_spawner: fn(&mut Stage, Seat), left_with: &str) {
-    let Service { spawner, client, order, talk } = talking(s);
-    s.raises(talk.1, "RuntimeError");
-    s.leaves(talk.0, "RuntimeError");
-    s.body_raises(order.0, "RuntimeError");
-    s.unwinds(order.1);
-    s.passes_on(client.1, talk.0);
-    s.leaves(client.0, "RemoteActorError of RuntimeError from U via U>C");
-    ends_the_spawner(s, spawner.0);
-    spawner_takes_down(s, spawner.1);
-    s.leaves(spawner.0, left_with);
-    s.then_sent(&[
-        "U>C Stop#4, Error(RuntimeError)#4",
-        "C>W creq#3",
-        "W>C StartAck(creq)#3, Stop#3, ctxc(C)#3, CancelAck#3",
-        "C>R Error(RemoteActorError of RuntimeError from U via U>C)#2",
-        "R>W creq",
-        "W>R StartAck(creq)",
-        "W>U Start(self:cancel)#5",
-        "U>W StartAck(asyncfunc)#5, CancelAck#5",
-        "W>R ctxc(R), CancelAck",
-    ]);
-    let relayed = "failed: RemoteActorError of RuntimeError from U via U>C";
-    s.outcomes(client, relayed, "failed: RuntimeError from U");
-    s.outcomes(order, "cancelled by C", "cancelled by C");
-    s.outcomes(talk, "failed: RuntimeError", "failed: own RuntimeError");
-    s.outcomes(spawner, "cancelled by R", "cancelled by R");
-}
-
-fn service_of_the_root_dies(s: &mut Stage) {
-    s.again("its task fails");
-    s.connect(&[["R", "U"], ["W", "U"]]);
-    let own = stream_over(s, 0, "R");
-    s.raises(own.1, "RuntimeError");
-    s.takes_items(own.0, &["RuntimeError"]);
-    s.sent(&["R>U Start", "U>R StartAck(context), Started(0), Stop, Error(RuntimeError)"]);
-    s.outcomes(own, "failed: RuntimeError", "failed: own RuntimeError");
-    s.leaves(own.0, "RuntimeError");
-
-    s.again("its actor is cancelled by its spawner");
-    s.connect(&[["R", "U"], ["W", "U"]]);
-    let own = stream_over(s, 0, "R");
-    let request = cancels_the_actor_of(s, 1, "W", &[own.1]);
-    s.closes("U");
-    s.takes_items(own.0, &["ctxc(W)"]);
-    blames(s, own.0, "W", "U");
-    s.sent(&[
-        "R>U Start",
-        "U>R StartAck(context), Started(0)",
-        "W>U Start(self:cancel)#2",
-        "U>W StartAck(asyncfunc)#2, CancelAck#2",
-        "U>R Stop, ctxc(W)",
-    ]);
-    s.outcomes(own, "failed: ctxc(W)", "cancelled by W");
-    s.outcomes(request, "returned true", "returned");
-    s.leaves(own.0, "ctxc(W)");
-}
-
-/// R, T, D and L, each with a context to the next one.
-fn chain(s: &mut Stage) -> [Ends; 3] {
-    s.connect(&[["R", "T"], ["T", "D"], ["D", "L"], ["X", "L"]]);
-    let ends = [(0, "R"), (1, "T"), (2, "D")].map(|(link, from)| s.context_over(link, from));
-    s.sent(&[
-        "R>T Start",
-        "T>R StartAck(context), Started(0)",
-        "T>D Start#2",
-        "D>T StartAck(context)#2, Started(0)#2",
-        "D>L Start#3",
-        "L>D StartAck(context)#3, Started(0)#3",
-    ]);
-    ends
-}
-
-fn over_three_hops(s: &mut Stage) {
-    let [first, second, third] = chain(s);
-    s.raises(third.1, "KeyError");
-    s.passes_on(second.1, third.0);
-    s.passes_on(first.1, second.0);
-    s.then_sent(&[
-        "L>D Error(KeyError)#3",
-        "D>T Error(RemoteActorError of KeyError from L via L>D)#2",
-        "T>R Error(RemoteActorError of KeyError from L via L>D>T)",
-    ]);
-    s.outcomes(third, "failed: KeyError", "failed: own KeyError");
-    let once = "failed: RemoteActorError of KeyError from L via L>D";
-    s.outcomes(second, once, "failed: KeyError from L");
-    s.outcomes(first, &format!("{once}>T"), once);
-    s.leaves(first.0, "RemoteActorError of KeyError from L via L>D>T");
-}
-
-fn cancellation_over_three_hops(s: &mut Stage) {
-    let [first, second, third] = chain(s);
-    let request = cancels_the_actor_of(s, 3, "X", &[third.1]);
-    s.passes_on(second.1, third.0);
-    s.passes_on(first.1, second.0);
-    blames(s, first.0, "X", "T");
-    s.then_sent(&[
-        "X>L Start(self:cancel)#4",
-        "L>X StartAck(asyncfunc)#4, CancelAck#4",
-        "L>D ctxc(X)#3",
-        "D>T ctxc(X) via L>D#2",
-        "T>R ctxc(X) via L>D>T",
-    ]);
-    s.outcomes(third, "failed: ctxc(X)", "cancelled by X");
-    s.outcomes(second, "failed: ctxc(X) via L>D", "failed: ctxc(X) from L");
-    s.outcomes(first, "failed: ctxc(X) via L>D>T", "failed: ctxc(X) from D via L>D");
-    s.outcomes(request, "returned true", "returned");
-    s.leaves(first.0, "ctxc(X) via L>D>T");
-}
-
 fn passes_through_a_block(s: &mut Stage) {
     s.connect(&[["R", "A"], ["R", "B"], ["X", "B"]]);
     let outer = s.context_over(0, "R");
@@ -428,80 +242,4 @@ fn passes_through_a_block(s: &mut Stage) {
     s.outcomes(inner, "failed: ctxc(X)", "cancelled by X");
     s.outcomes(request, "returned true", "returned");
     s.leaves(outer.0, "ctxc(X)");
-}
-
-/// R has a context with A, and A one with B.
-fn two_contexts(s: &mut Stage) -> [Ends; 2] {
-    s.connect(&[["R", "A"], ["A", "B"]]);
-    let ends = [(0, "R"), (1, "A")].map(|(link, from)| s.context_over(link, from));
-    s.sent(&[
-        "R>A Start",
-        "A>R StartAck(context), Started(0)",
-        "A>B Start#2",
-        "B>A StartAck(context)#2, Started(0)#2",
-    ]);
-    ends
-}
-
-/// A passes a defective error of B on to R.
-fn passes_on_forged(s: &mut Stage, error: ErrorMsg, is_repaired: bool) -> [Ends; 2] {
-    let [outer, inner] = two_contexts(s);
-    s.forges(inner.1, |cid| Message::Error(Box::new(ErrorMsg { cid: Some(cid.into()), ..error })));
-    s.by_hand(inner.1);
-    let kept = s.look(inner.0).error().and_then(Failure::remote).map(|error| error.repaired);
-    s.sees(inner.0, "keeps it repaired", kept == Some(true), &is_repaired.to_string());
-    s.passes_on(outer.1, inner.0);
-    [outer, inner]
-}
-
-fn defective_errors(s: &mut Stage) {
-    let boxed = ErrorMsg { boxed_type_str: "RemoteActorError".into(), ..error_of("B", "KeyError") };
-    for (variant, error, is_repaired, [sent, passed_on, at_a]) in [
-        (
-            "no path",
-            ErrorMsg { relay_path: Vec::new(), ..boxed },
-            true,
-            [
-                "RemoteActorError of KeyError",
-                "KeyError from B via B>A",
-                "RemoteActorError of KeyError from B",
-            ],
-        ),
-        (
-            "the receiver as source",
-            ErrorMsg { src_uid: uid_of("A"), ..error_of("B", "KeyError") },
-            false,
-            ["KeyError from A", "KeyError via B>A", "KeyError from A"],
-        ),
-        (
-            "a source of another class than the box",
-            ErrorMsg { src_type_str: "Unheard".into(), ..error_of("B", "KeyError") },
-            false,
-            ["KeyError of Unheard", "Unheard from B via B>A", "KeyError of Unheard from B"],
-        ),
-    ] {
-        s.again(variant);
-        let [outer, inner] = passes_on_forged(s, error, is_repaired);
-        let forged = format!("B>A Error({sent})#2!");
-        let relayed = format!("A>R Error(RemoteActorError of {passed_on})");
-        s.then_sent(&[&forged, &relayed]);
-        s.outcome(inner.0, &format!("failed: {sent}"));
-        let at_r = format!("failed: RemoteActorError of {passed_on}");
-        s.outcomes(outer, &at_r, &format!("failed: {at_a}"));
-    }
-
-    s.again("a cancellation by nobody");
-    let [outer, inner] = passes_on_forged(s, error_of("B", "ContextCancelled"), true);
-    s.then_sent(&["B>A Error(ContextCancelled)#2!", "A>R ctxc(B) via B>A"]);
-    s.outcome(inner.0, "failed: ctxc(B)");
-    s.outcomes(outer, "failed: ctxc(B) via B>A", "failed: ctxc(B) from B");
-}
-
-fn unknown_class(s: &mut Stage) {
-    let [outer, inner] = two_contexts(s);
-    s.raises(inner.1, "OfNoLibrary");
-    s.passes_on(outer.1, inner.0);
-    s.then_sent(&["B>A Error(OfNoLibrary)#2", "A>R Error(RemoteActorError of OfNoLibrary from B via B>A)"]);
-    s.outcomes(inner, "failed: OfNoLibrary", "failed: own OfNoLibrary");
-    s.outcomes(outer, "failed: RemoteActorError of OfNoLibrary from B via B>A", "failed: OfNoLibrary from B");
 }

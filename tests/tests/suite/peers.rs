@@ -1,6 +1,6 @@
 //! Three actors and more: scenarios of `spec/scenarios.md`, by their numbers.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
@@ -15,15 +15,11 @@ use crate::driver::{
 
 use super::cancels::waits;
 use super::raw;
-use super::rig::{Behind, Host, remote};
+use super::rig::{Behind, Host, behind, remote};
 use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "task");
 const STREAM: (&str, &str) = ("app", "stream");
-
-fn behind(portals: &Behind, at: usize) -> Portal {
-    portals.lock().unwrap()[at].clone()
-}
 
 /// An actor whose task waits to be cancelled, and tells why it ended.
 fn waiting(name: &str, told: &Arc<Wire<Error>>) -> Host {
@@ -416,7 +412,7 @@ fn forge(listener: &TcpListener, spoil: Spoil) {
     let mut frame = bytes::BytesMut::new();
     wire::encode(&Message::Error(Box::new(error)), &mut frame);
     raw::write_out(&mut conn, &mut socket);
-    raw::write_frame(&mut socket, &frame[wire::frame::PREFIX..]);
+    socket.write_all(&frame).unwrap();
     socket.read_to_end(&mut Vec::new()).unwrap();
 }
 

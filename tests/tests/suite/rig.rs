@@ -70,6 +70,11 @@ pub(crate) struct Host {
 /// Connections to the actors behind one.
 pub(crate) type Behind = Arc<Mutex<Vec<Portal>>>;
 
+/// One of them.
+pub(crate) fn behind(portals: &Behind, at: usize) -> Portal {
+    portals.lock().unwrap()[at].clone()
+}
+
 impl Host {
     pub(crate) fn new(name: &str, build: impl FnOnce(ActorBuilder, &Behind) -> ActorBuilder) -> Self {
         let behind = Behind::default();

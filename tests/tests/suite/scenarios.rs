@@ -1,7 +1,7 @@
 //! Scenarios of `spec/scenarios.md` that are about sockets, processes or several actors, by their numbers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 
 use crate::driver::proto::{CloseReason, Config, OpenError, OverrunPolicy};
@@ -10,18 +10,11 @@ use crate::driver::{
 };
 
 use super::cancels::waits;
-use super::rig::{Pair, connect, dial, on_each_transport, remote, with_server};
+use super::rig::{Behind, Pair, behind, connect, dial, on_each_transport, remote, with_server};
 use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "task");
 const ITEMS: (&str, &str) = ("app", "items");
-
-/// The connection of an actor in the middle to those behind it.
-type Behind = Arc<Mutex<Vec<Portal>>>;
-
-fn behind(portals: &Behind) -> Vec<Portal> {
-    portals.lock().unwrap().clone()
-}
 
 /// An actor that keeps what it has not read yet, however much that is.
 fn patient(name: &str) -> ActorBuilder {
@@ -122,7 +115,8 @@ fn s029_a_failing_body_ends_a_context_and_a_generator() {
 fn gathering(behind_it: &Behind) -> impl Fn(NoArgs, Yielder) -> Result<(), Error> + Send + Sync + use<> {
     let behind_it = Arc::clone(behind_it);
     move |_, out| {
-        for portal in behind(&behind_it) {
+        let portals = behind_it.lock().unwrap().clone();
+        for portal in portals {
             for item in portal.iterate::<_, u32>(ITEMS, &NoArgs {})? {
                 out.send(&item?)?;
             }
@@ -383,7 +377,7 @@ fn tree(leaf: impl Fn(ActorBuilder) -> ActorBuilder, test: impl Fn(&Pair, &Porta
         let middle = |server: ActorBuilder| {
             let (behind_it, told) = (Arc::clone(&behind_it), Arc::clone(&told));
             server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
-                let portal = behind(&behind_it).pop().unwrap();
+                let portal = behind(&behind_it, 0);
                 let result = portal.open_context(PATH, &NoArgs {}, |_, (): ()| {
                     ctx.started(&())?;
                     ctx.open_stream()?.receive::<u32>()
