@@ -201,12 +201,20 @@ impl Connection {
         if self.error_bytes.saturating_add(error.memory()) > self.config.error_bytes {
             report::strip(&mut error);
         }
-        let bytes = error.memory();
-        self.error_bytes = self.error_bytes.saturating_add(bytes);
-        if let Some(dialog) = self.table.get_mut(id) {
-            dialog.error_bytes = dialog.error_bytes.saturating_add(bytes);
-        }
+        self.charge(id, error.memory());
         error
+    }
+
+    /// Whether a dialog may keep so many bytes of a bad message with an error.
+    pub(crate) fn affords(&self, len: usize) -> bool {
+        len <= self.config.max_text && self.error_bytes.saturating_add(len) <= self.config.error_bytes
+    }
+
+    /// Accounts for bytes that a dialog keeps with an error.
+    pub(crate) fn charge(&mut self, id: DialogId, bytes: usize) {
+        let Some(dialog) = self.table.get_mut(id) else { return };
+        dialog.error_bytes = dialog.error_bytes.saturating_add(bytes);
+        self.error_bytes = self.error_bytes.saturating_add(bytes);
     }
 
     /// A `StreamOverrun` about our own sending fails the dialog but does not end it.
@@ -277,14 +285,11 @@ impl Connection {
 
     /// A frame as something that a dialog keeps of an error, if that is not too much.
     fn keep(&mut self, id: DialogId, frame: &Bytes) -> Option<Payload> {
-        let bytes = self.error_bytes.saturating_add(frame.len());
-        if frame.len() > self.config.max_text || bytes > self.config.error_bytes {
+        if !self.affords(frame.len()) {
             return None;
         }
         let kept = Payload::new(Bytes::copy_from_slice(frame)).ok()?;
-        let dialog = self.table.get_mut(id)?;
-        dialog.error_bytes = dialog.error_bytes.saturating_add(frame.len());
-        self.error_bytes = bytes;
+        self.charge(id, frame.len());
         Some(kept)
     }
 

@@ -8,7 +8,7 @@ use crate::error::{Failure, Misuse, OpenError, PeerViolation, SendError, Verb};
 use crate::event::{Call, DialogId, Event, Outcome, Request};
 use crate::inbox::Item;
 use crate::mistyped::{Mistyped, map_of};
-use crate::payload::{Kwargs, Payload};
+use crate::payload::Payload;
 use crate::phase::{Phase, Role, Signal, Verdict};
 use crate::spec::{Mismatch, PldSpec, Slots};
 use crate::terms::{Bound, Narrowing, Parity, Terms, TypePolicy};
@@ -32,7 +32,7 @@ impl Connection {
         terms.check_sent(&call.kwargs).map_err(OpenError::Mistyped)?;
         let id = self.open(now, call)?;
         if let Some(dialog) = self.table.get_mut(id) {
-            dialog.bound = Some(Bound::boxed(terms));
+            dialog.bind(terms);
         }
         Ok(id)
     }
@@ -61,12 +61,12 @@ impl Connection {
         }
         let was_told = dialog.unwind.is_some();
         let Err(mismatch) = terms.slots.check_kwargs(&request.kwargs) else {
-            dialog.bound.get_or_insert_default().terms = Arc::clone(terms);
+            dialog.bind(terms);
             return self.accept(id, kind).map(|()| true);
         };
         let spec = terms.slots.params.clone().unwrap_or_else(PldSpec::any);
         let found = Found { culprit: Role::Parent, kind: MsgKind::Start, spec, mismatch };
-        let Some(mut error) = self.mistyped(id, &found, &arguments(&request.kwargs)) else {
+        let Some(mut error) = self.mistyped(id, &found, &Payload::from(&request.kwargs)) else {
             return Ok(false);
         };
         error.start = error.value.as_ref().filter(|_| self.has_room()).and_then(|_| self.start_of(request));
@@ -86,7 +86,7 @@ impl Connection {
     ///
     /// [`Misuse::UnknownDialog`].
     pub fn limit(&mut self, id: DialogId, terms: &Arc<Terms>) -> Result<(), Misuse> {
-        self.visible_mut(id)?.bound.get_or_insert_default().terms = Arc::clone(terms);
+        self.visible_mut(id)?.bind(terms);
         Ok(())
     }
 
@@ -215,10 +215,7 @@ impl Connection {
     }
 
     fn mistyped(&self, id: DialogId, found: &Found, value: &Payload) -> Option<Mistyped> {
-        let len = value.as_bytes().len();
-        let is_affordable =
-            len <= self.config.max_text && self.error_bytes.saturating_add(len) <= self.config.error_bytes;
-        let value = is_affordable.then(|| value.compact());
+        let value = self.affords(value.as_bytes().len()).then(|| value.compact());
         let dialog = self.table.get(id)?;
         Some(Mistyped {
             culprit: found.culprit,
@@ -356,26 +353,27 @@ impl Connection {
     /// Fails the dialog. A result is its end all the same; after anything else the two sides part as after
     /// any broken rule. (P-20, D-21)
     fn fail_mistyped(&mut self, id: DialogId, kind: MsgKind, error: Arc<Mistyped>) {
-        let Some(dialog) = self.table.get_mut(id) else { return };
+        let Some(dialog) = self.table.get(id) else { return };
         let is_kept = dialog.failure.is_none() && dialog.unwind.is_none();
-        let bytes = error.value.as_ref().filter(|_| is_kept).map_or(0, |value| value.as_bytes().len());
-        self.error_bytes = self.error_bytes.saturating_add(bytes);
-        dialog.error_bytes = dialog.error_bytes.saturating_add(bytes);
+        if let Some(value) = error.value.as_ref().filter(|_| is_kept) {
+            self.charge(id, value.as_bytes().len());
+        }
         let violation = PeerViolation::Mistyped(error);
         if kind != MsgKind::Return {
             return self.break_dialog(id, violation);
         }
-        let failure = dialog.failure.take().map_or(Failure::Violation(violation), |failure| *failure);
+        let earlier = self.table.get_mut(id).and_then(|dialog| dialog.failure.take());
+        let failure = earlier.map_or(Failure::Violation(violation), |failure| *failure);
         self.settle(id, Outcome::Failed(failure));
     }
 }
 
-/// Arguments as a value.
-pub(crate) fn arguments(kwargs: &Kwargs) -> Payload {
-    Payload::trusted(kwargs.as_bytes().clone())
-}
-
 impl Dialog {
+    /// Puts it on these terms; its narrowings stay.
+    fn bind(&mut self, terms: &Arc<Terms>) {
+        self.bound.get_or_insert_default().terms = Arc::clone(terms);
+    }
+
     /// What received values are held to. The answer to an actor cancel is the runtime's, whatever the terms
     /// are. (P-18)
     fn terms_in_force(&self) -> Option<&Bound> {

@@ -42,7 +42,7 @@ impl Connection {
         self.advance_clock(now);
         self.outbox.written(len);
         self.counters.bytes_out = self.counters.bytes_out.saturating_add(len as u64);
-        if self.outbox.unwritten() <= self.config.outbox_bytes {
+        if self.has_room() {
             self.owed_replies = 0;
         }
         if self.outbox.unwritten() == 0 || self.is_closed() {

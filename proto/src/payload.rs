@@ -57,6 +57,13 @@ impl Payload {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Kwargs(Bytes);
 
+/// The arguments as one value.
+impl From<&Kwargs> for Payload {
+    fn from(kwargs: &Kwargs) -> Self {
+        Self(kwargs.0.clone())
+    }
+}
+
 impl Kwargs {
     /// No arguments.
     pub const EMPTY: Self = Self(Bytes::from_static(&[0x80]));

@@ -8,7 +8,7 @@ use crate::event::Report;
 use crate::identity::Uid;
 use crate::payload::Payload;
 use crate::remote::{RemoteError, RemoteErrorKind};
-use crate::wire::{ErrorMsg, Limits, LooseMsg, decode};
+use crate::wire::{self, ErrorMsg, Limits, LooseMsg, decode};
 
 const CONTEXT_CANCELLED: &str = "ContextCancelled";
 pub(crate) const MSG_TYPE_ERROR: &str = "MsgTypeError";
@@ -91,14 +91,12 @@ pub(crate) fn violated(
     limits: &Limits,
     cid: &Arc<str>,
 ) -> ErrorMsg {
-    let mut text = format!("{culprit} broke a rule: {violation}");
+    let text = format!("{culprit} broke a rule: {violation}");
     let type_name = match violation {
         PeerViolation::Mistyped(mistyped) => return failed(us, mistyped.report(text), limits, cid),
         PeerViolation::Rejected(_) => {
-            let loose = bad_msg.as_ref().and_then(|bad| LooseMsg::read(bad.as_bytes()));
-            list_errors(&mut text, loose.as_ref());
-            let report = Report { bad_msg_as_dict: bad_msg, ..Report::new(MSG_TYPE_ERROR, text) };
-            return failed(us, report, limits, cid);
+            let loose = bad_msg.and_then(|bad| LooseMsg::read(bad.as_bytes()));
+            return rejected(us, MSG_TYPE_ERROR, text, loose, cid);
         }
         PeerViolation::OutOfPhase(_)
         | PeerViolation::ExpectedAid(_)
@@ -108,12 +106,21 @@ pub(crate) fn violated(
     native(us, type_name, text, cid)
 }
 
-/// Adds what is wrong with the fields of a message, each on a line.
-pub(crate) fn list_errors(text: &mut String, loose: Option<&LooseMsg>) {
-    for error in loose.into_iter().flat_map(LooseMsg::errors) {
+/// The envelope of a message is wrong: all that is wrong with its fields, each on a line, and the message
+/// itself where that can be read.
+pub(crate) fn rejected(
+    us: &Uid,
+    type_name: &str,
+    mut text: String,
+    loose: Option<LooseMsg>,
+    cid: &Arc<str>,
+) -> ErrorMsg {
+    for error in loose.iter().flat_map(LooseMsg::errors) {
         // Writing to memory cannot fail.
         let _ = write!(text, "\n{error}");
     }
+    let bad_msg_as_dict = loose.filter(LooseMsg::is_complete).and_then(|loose| loose.as_payload());
+    ErrorMsg { bad_msg_as_dict, ..native(us, type_name, text, cid) }
 }
 
 /// An error received elsewhere, passed on to `to`: its source stays, we become its last hop. Offending
@@ -187,10 +194,7 @@ pub(crate) fn strip(error: &mut RemoteError) {
 
 /// Cuts `text` to at most `max` bytes, between characters.
 pub(crate) fn cut(text: &mut String, max: usize) {
-    if text.len() > max {
-        let end = (0..=max).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-        text.truncate(end);
-    }
+    text.truncate(wire::cut(text, max).len());
 }
 
 #[cfg(test)]

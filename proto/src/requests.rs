@@ -11,7 +11,7 @@ use crate::event::{Event, Request, RuntimeEndpoint, Target};
 use crate::inbox::Inbox;
 use crate::phase::Role;
 use crate::report;
-use crate::wire::{ErrorMsg, Kind, LooseMsg, Message, Rejected, Start, Text};
+use crate::wire::{Kind, LooseMsg, Message, Rejected, Start, Text};
 
 impl Connection {
     pub(crate) fn on_start(&mut self, start: Start<'_>) {
@@ -120,13 +120,9 @@ impl Connection {
     ) {
         self.counters.refused = self.counters.refused.saturating_add(1);
         let is_about_types = type_name == report::MSG_TYPE_ERROR && frame.len() <= self.config.max_text;
-        let loose = LooseMsg::read(frame).filter(|_| is_about_types && self.has_room());
-        let mut text = format!("{rejected}");
-        report::list_errors(&mut text, loose.as_ref());
-        let msg = ErrorMsg {
-            bad_msg_as_dict: loose.filter(LooseMsg::is_complete).and_then(|loose| loose.as_payload()),
-            ..report::refused(&self.ours.uid, type_name, &text, &cid.as_str().into())
-        };
+        let loose = if is_about_types && self.has_room() { LooseMsg::read(frame) } else { None };
+        let (text, cid) = (format!("{rejected}"), cid.as_str().into());
+        let msg = report::rejected(&self.ours.uid, type_name, text, loose, &cid);
         self.emit_reply(&Message::Error(Box::new(msg)));
     }
 

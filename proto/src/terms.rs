@@ -1,8 +1,7 @@
 //! What a dialog is bound to: its specs, what is checked, and what happens to what does not conform.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 
-use crate::enforce::arguments;
 use crate::event::DialogId;
 use crate::payload::{Kwargs, Payload};
 use crate::spec::{Mismatch, PldSpec, Slot, Slots};
@@ -93,11 +92,8 @@ impl Terms {
 
     /// Checks arguments that are to be sent. (P-21)
     pub(crate) fn check_sent(&self, kwargs: &Kwargs) -> Result<(), Mismatch> {
-        self.slots.check_kwargs(kwargs)?;
-        match (self.parity, &self.slots.params) {
-            (Parity::Strict, Some(spec)) => spec.check_exact(&arguments(kwargs)),
-            (Parity::Strict, None) | (Parity::Allow, _) => Ok(()),
-        }
+        let found = first([&self.slots], MsgKind::Start, &kwargs.into(), self.parity);
+        found.map_or(Ok(()), |(_, mismatch)| Err(mismatch))
     }
 }
 
@@ -131,10 +127,6 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    pub(crate) fn boxed(terms: &Arc<Terms>) -> Box<Self> {
-        Box::new(Self { terms: Arc::clone(terms), ..Self::default() })
-    }
-
     /// Begins a narrowing; gives its serial number.
     pub(crate) fn narrow(&mut self, slots: Slots) -> u64 {
         let serial = self.narrowings;

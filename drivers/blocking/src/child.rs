@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scipp_common::{Error, Handle, StreamCounters, convert, dialog_methods};
+use scipp_common::{Error, Handle, convert, dialog_methods};
 use scipp_proto::wire::MsgKind;
 use scipp_proto::{OverrunPolicy, ToPayload};
 
@@ -77,11 +77,6 @@ impl ChildContext {
     /// The dialog is gone.
     pub fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
         self.dialog.set_inbox(window, policy)
-    }
-
-    /// How this end stands with the peer's items.
-    pub fn counters(&self) -> StreamCounters {
-        self.dialog.counters()
     }
 
     /// The connection this task was requested on: its peer, and dialogs of our own with it.

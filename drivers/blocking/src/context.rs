@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use scipp_common::{End, Ending, Error, StreamCounters, convert, dialog_methods, ended, left};
+use scipp_common::{End, Ending, Error, convert, dialog_methods, ended, is_last, left};
 use scipp_proto::{FromPayload, Outcome, OverrunPolicy, Received};
 
 use crate::dialog::Dialog;
@@ -86,11 +86,6 @@ impl Context {
         self.dialog.set_inbox(window, policy)
     }
 
-    /// How this end stands with the peer's items.
-    pub fn counters(&self) -> StreamCounters {
-        self.dialog.counters()
-    }
-
     /// Limits how long each blocking call on this dialog may take.
     pub fn set_timeout(&self, timeout: Option<Duration>) {
         self.dialog.patience.set(timeout);
@@ -167,11 +162,9 @@ impl<T: FromPayload> Iterator for Items<T> {
         if self.over {
             return None;
         }
-        let next = self.dialog.take(&self.dialog.patience, End::take).and_then(|item| match item {
-            Some(item) => Ok(Some(convert::value(item)?)),
-            None => Ok(None),
-        });
-        self.over = !matches!(next, Ok(Some(_)) | Err(Error::Mistyped(_)));
-        next.transpose()
+        let next = self.dialog.take(&self.dialog.patience, End::take).transpose();
+        let next = next.map(|item| item.and_then(|item| Ok(convert::value(item)?)));
+        self.over = is_last(next.as_ref());
+        next
     }
 }

@@ -42,7 +42,7 @@ impl Patience {
 pub(crate) struct Dialog {
     pub(crate) link: Arc<Link>,
     pub(crate) patience: Patience,
-    end: End,
+    pub(crate) end: End,
     seat: Arc<Seat>,
 }
 

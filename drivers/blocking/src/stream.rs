@@ -1,8 +1,8 @@
 //! Items both ways.
 
-use scipp_common::{End, Error, FanOut, Handle, StreamCounters, at_once, convert};
+use scipp_common::{End, Error, FanOut, Handle, StreamCounters, at_once, convert, is_last};
 use scipp_proto::wire::MsgKind;
-use scipp_proto::{FromPayload, OverrunPolicy, Received, ToPayload};
+use scipp_proto::{Connection, FromPayload, OverrunPolicy, Received, ToPayload};
 
 use crate::dialog::Dialog;
 use crate::link::Urgency;
@@ -163,14 +163,16 @@ pub(crate) fn until_over<T>(
     let mut is_over = false;
     std::iter::from_fn(move || {
         let next = if is_over { None } else { receive().transpose() };
-        is_over = !matches!(next, Some(Ok(_) | Err(Error::Lagged(_) | Error::Mistyped(_))));
+        is_over = is_last(next.as_ref());
         next
     })
 }
 
 impl Drop for MsgStream<'_> {
     fn drop(&mut self) {
+        let stop = |end: End, conn: &mut Connection| conn.stop(end.id);
+        // A parent may drain the dialog elsewhere; a child's `Stop` is written with its end.
         // A dialog that has ended has no stream to stop.
-        let _ended = self.dialog.act(|end, conn| conn.stop(end.id));
+        let _ended = if self.dialog.end.is_own() { self.dialog.disturb(stop) } else { self.dialog.act(stop) };
     }
 }

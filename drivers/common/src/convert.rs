@@ -4,8 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use scipp_proto::spec::{Names, PldType, Spec, Struct};
-use scipp_proto::wire::DecodeError;
-use scipp_proto::{FromPayload, Kwargs, Payload, ToPayload, TypeError};
+use scipp_proto::{FromPayload, Kwargs, Payload, ToPayload};
 
 use crate::error::ConversionError;
 
@@ -44,6 +43,5 @@ pub fn value<T: FromPayload>(payload: Payload) -> Result<T, ConversionError> {
 ///
 /// They are of another type.
 pub fn arguments<T: DeserializeOwned>(kwargs: &Kwargs) -> Result<T, ConversionError> {
-    let whole = |error: DecodeError| TypeError { path: ".".into(), reason: error.to_string() };
-    value(Payload::new(kwargs.as_bytes().clone()).map_err(whole)?)
+    value(kwargs.into())
 }

@@ -91,6 +91,11 @@ pub fn at_once<T>(ready: Poll<Result<T, Error>>) -> Result<T, Error> {
     }
 }
 
+/// Whether nothing comes after this of a reader's: the end, or an error that is not one item's.
+pub const fn is_last<T>(next: Option<&Result<T, Error>>) -> bool {
+    !matches!(next, Some(Ok(_) | Err(Error::Lagged(_) | Error::Mistyped(_))))
+}
+
 /// A failure of the application over there: what arrived, and the line of ours that it concerns.
 ///
 /// In the alternate form (`{:#}`) it is printed as a report of several lines. Two are equal if the same

@@ -10,7 +10,7 @@
 //! | keep its connections, listeners and limits | [`Shared`], [`Entrance`] |
 //! | name what both ends know of a function | [`Endpoint`] |
 //! | turn calls of a handle into verbs, and what the core says into values and [`Error`]s | [`Opening`], [`End`] |
-//! | share the items of a stream among readers | [`FanOut`], [`Ring`] |
+//! | share the items of a stream among readers | [`FanOut`] |
 //! | look up, decode, run and conclude what a peer asks for | [`Endpoints`], [`Handler`], [`conclusion`] |
 //! | bring the socket of a connection that is over to its end | [`Parting`] |
 //! | give handles of both roles what is the same on all of them | [`dialog_methods`] |
@@ -50,7 +50,7 @@ pub use end::{End, Inbox};
 pub use ending::{Ending, ended, left, returned};
 pub use endpoint::{Endpoint, Opening};
 pub use entrance::{Entrance, Open};
-pub use error::{ConnectError, ConversionError, Error, RemoteFailure, TaskError, at_once};
+pub use error::{ConnectError, ConversionError, Error, RemoteFailure, TaskError, at_once, is_last};
 pub use fan_out::{FanOut, Subscriber};
 pub use guard::{Conclusion, concluded, guarded};
 pub use handler::{Endpoints, Handler, conclusion};
@@ -60,7 +60,6 @@ pub use parting::{Parting, Sight, Step};
 pub use profile::Profile;
 pub use quota::{Handles, Quota, Ticket};
 pub use random::random_uuid;
-pub use ring::{Next, Reader, Ring};
 pub use tap::{Direction, LinkTap, Tap, TappedFrame};
 
 use std::time::Duration;

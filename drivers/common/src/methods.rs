@@ -1,7 +1,7 @@
 //! Methods that are the same on handles of both roles, in every driver.
 
 /// Writes what both ends of a context say of their dialog, and do with its types, once for all handles: `$handle`
-/// has a field `dialog`, whose `look` and `validate` are the driver's; `$caller` says which line it is of.
+/// has a field `dialog`, a [`Handle`](crate::Handle) whose `look` and `validate` are the driver's; `$caller` says which line it is of.
 #[macro_export]
 macro_rules! dialog_methods {
     ($handle:ident, $caller:literal) => {
@@ -19,6 +19,11 @@ macro_rules! dialog_methods {
             /// Who cancelled the task of the dialog, or asked for it, as far as known.
             pub fn canceller(&self) -> Option<::scipp_proto::Uid> {
                 self.dialog.look(|dialog| dialog.canceller().cloned()).flatten()
+            }
+
+            /// How this end stands with the peer's items.
+            pub fn counters(&self) -> $crate::StreamCounters {
+                self.dialog.look(|dialog| dialog.into()).unwrap_or_default()
             }
 
             /// The terms of this end.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// A window of items with a cursor for each reader. An item is kept until all who are to have it have it,
 /// or until the window is full of newer ones: then whoever did not come to it has lost it, and nobody else.
 #[derive(Debug)]
-pub struct Ring<T> {
+pub(crate) struct Ring<T> {
     slots: VecDeque<Slot<T>>,
     /// Items kept at most.
     window: usize,
@@ -13,7 +13,8 @@ pub struct Ring<T> {
     first: u64,
     /// The number of the item that each reader comes to next.
     cursors: BTreeMap<Reader, u64>,
-    readers: u64,
+    /// Readers so far.
+    joined: u64,
 }
 
 #[derive(Debug)]
@@ -26,11 +27,11 @@ struct Slot<T> {
 
 /// One reader of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Reader(u64);
+pub(crate) struct Reader(u64);
 
 /// What a reader comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next<T> {
+pub(crate) enum Next<T> {
     /// An item.
     Item(T),
     /// So many items that it has lost. It goes on at the oldest that is kept.
@@ -41,25 +42,25 @@ pub enum Next<T> {
 
 impl<T> Ring<T> {
     /// A ring that keeps `window` items, at least one.
-    pub fn new(window: usize) -> Self {
-        Self { slots: VecDeque::new(), window: window.max(1), first: 0, cursors: BTreeMap::new(), readers: 0 }
+    pub(crate) fn new(window: usize) -> Self {
+        Self { slots: VecDeque::new(), window: window.max(1), first: 0, cursors: BTreeMap::new(), joined: 0 }
     }
 
     /// Keeps `window` items, if that is more than before.
-    pub fn widen(&mut self, window: usize) {
+    pub(crate) fn widen(&mut self, window: usize) {
         self.window = self.window.max(window);
     }
 
     /// One more reader, of the items to come.
-    pub fn join(&mut self) -> Reader {
-        let reader = Reader(self.readers);
-        self.readers = self.readers.saturating_add(1);
+    pub(crate) fn join(&mut self) -> Reader {
+        let reader = Reader(self.joined);
+        self.joined = self.joined.saturating_add(1);
         self.cursors.insert(reader, self.end());
         reader
     }
 
     /// One reader less. What only it was still to have is dropped.
-    pub fn leave(&mut self, reader: Reader) {
+    pub(crate) fn leave(&mut self, reader: Reader) {
         let Some(cursor) = self.cursors.remove(&reader) else { return };
         let read = self.position(cursor);
         self.slots.iter_mut().skip(read).for_each(|slot| slot.left = slot.left.saturating_sub(1));
@@ -67,7 +68,7 @@ impl<T> Ring<T> {
     }
 
     /// An item for all readers; without any it is dropped.
-    pub fn push(&mut self, item: T) {
+    pub(crate) fn push(&mut self, item: T) {
         self.slots.push_back(Slot { item, left: self.cursors.len() });
         if self.slots.len() > self.window {
             self.drop_oldest();
@@ -76,7 +77,7 @@ impl<T> Ring<T> {
     }
 
     /// What `reader` comes to next.
-    pub fn next(&mut self, reader: Reader) -> Next<T>
+    pub(crate) fn next(&mut self, reader: Reader) -> Next<T>
     where
         T: Clone,
     {
@@ -96,12 +97,13 @@ impl<T> Ring<T> {
     }
 
     /// Items that are kept.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// Whether no item is kept.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 

@@ -10,7 +10,7 @@ use std::task;
 use futures_util::stream::{FusedStream, poll_fn};
 use futures_util::{FutureExt, Stream};
 
-use scipp_common::{End, Ending, Error, StreamCounters, convert, dialog_methods, ended, left};
+use scipp_common::{End, Ending, Error, convert, dialog_methods, ended, left};
 use scipp_proto::{FromPayload, Outcome, OverrunPolicy, Received};
 
 use crate::dialog::Dialog;
@@ -99,11 +99,6 @@ impl Context {
     /// The dialog is gone.
     pub fn set_inbox(&self, window: usize, policy: OverrunPolicy) -> Result<(), Error> {
         self.dialog.set_inbox(window, policy)
-    }
-
-    /// How this end stands with the peer's items.
-    pub fn counters(&self) -> StreamCounters {
-        self.dialog.counters()
     }
 
     /// How the remote task ended, if it has.

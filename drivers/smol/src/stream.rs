@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::stream::FusedStream;
 use futures_util::{Sink, Stream};
-use scipp_common::{End, Error, FanOut, Handle, StreamCounters, Subscriber, at_once, convert};
+use scipp_common::{End, Error, FanOut, Handle, StreamCounters, Subscriber, at_once, convert, is_last};
 use scipp_proto::wire::MsgKind;
 use scipp_proto::{Connection, FromPayload, OverrunPolicy, Payload, Received, ToPayload};
 
@@ -226,7 +226,7 @@ impl<L: Deref<Target = Link>> Receiving<L> {
         }
         let next = ready!(self.seat.poll_take(cx, take)).transpose();
         let next = next.map(|item| item.and_then(|item| Ok(convert::value(item)?)));
-        self.is_over = !matches!(next, Some(Ok(_) | Err(Error::Lagged(_) | Error::Mistyped(_))));
+        self.is_over = is_last(next.as_ref());
         Poll::Ready(next)
     }
 }

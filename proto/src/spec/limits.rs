@@ -1,4 +1,4 @@
-//! Every bound of specs, each with its reason.
+//! Bounds of specs, each with its reason.
 
 /// What a spec may cost to read and to make ready. It may come from a peer.
 ///
@@ -36,7 +36,8 @@ pub(super) const LOOK_AHEAD: usize = 8;
 /// it, as beyond the next, whether one fits in the other cannot be told.
 pub(super) const PAIRS: usize = 1 << 16;
 
-/// Fields and alternatives that are held against each other: those of the largest union against itself.
+/// Fields and alternatives that are held against each other: those of the largest union of structs
+/// against itself. A union of more literals cannot be compared.
 pub(super) const COMPARISONS: usize = 1 << 24;
 
 /// Bytes of a path in a message.

@@ -49,11 +49,11 @@ pub(super) fn differences(a: &Nodes, b: &Nodes, most: usize) -> Vec<Difference> 
         if compare.found.len() >= most {
             break;
         }
+        compare.pair(at);
         if compare.steps.len() > PAIRS || compare.work.is_none() {
             compare.note(0, None, "a type too large to be compared", b.label(0).into());
             break;
         }
-        compare.pair(at);
     }
     compare.found
 }
@@ -165,8 +165,7 @@ impl<'a> Compare<'a> {
         let (a, b) = (Alternatives::of(self.a, ours), Alternatives::of(self.b, theirs));
         let (mine, others) = (a.scalars.len().max(a.tagged.len()), b.scalars.len().max(b.tagged.len()));
         if !self.may_spend(mine, others) {
-            // Enough to come to the end of the loop: that it cannot be told.
-            return self.due.push(at);
+            return;
         }
         for scalar in &a.scalars {
             if !covers(&b.scalars, scalar) {
@@ -236,10 +235,9 @@ impl<'a> Compare<'a> {
                 }
             }
             (Node::Struct(fields), Node::Struct(others)) => {
-                if !self.may_spend(fields.fields.len(), others.fields.len()) {
-                    return self.due.push(at);
+                if self.may_spend(fields.fields.len(), others.fields.len()) {
+                    self.structs(fields, others, at);
                 }
-                self.structs(fields, others, at);
             }
             _ => self.differ(ours, theirs, at),
         }
@@ -423,5 +421,17 @@ mod tests {
         let last = found.last().map(ToString::to_string);
         assert_eq!(last.as_deref(), Some(".: a type too large to be compared is not always S0"));
         assert!(ring(300, Spec::INT).is_subset_of(&ring(300, Spec::INT)));
+    }
+
+    #[test]
+    fn a_union_of_too_many_literals_cannot_be_told() {
+        let literals = |count: u64| {
+            let all: Vec<_> = (0..count).map(|n| alloc::format!("{n}")).collect();
+            let text = alloc::format!("Literal[{}]", all.join(", "));
+            text.parse::<PldSpec>().unwrap()
+        };
+        assert!(literals(4096).is_subset_of(&literals(4096)));
+        assert!(!literals(4097).is_subset_of(&literals(4097)));
+        assert!(literals(4097).is_subset_of(&"int".parse().unwrap()));
     }
 }

@@ -6,6 +6,7 @@ use core::fmt::{self, Write as _};
 
 use super::limits::LABEL;
 use super::shape::{Field, Literal, Presence, Spec, Struct};
+use crate::wire::cut;
 
 /// Names of types that mean something by themselves.
 pub(super) const BUILT_IN: [&str; 21] = [
@@ -59,11 +60,9 @@ pub(super) fn shortened(text: fmt::Arguments<'_>) -> String {
     struct Short(String);
     impl fmt::Write for Short {
         fn write_str(&mut self, text: &str) -> fmt::Result {
-            let room = LABEL.saturating_sub(self.0.len());
-            let end = (0..=room.min(text.len())).rfind(|end| text.is_char_boundary(*end));
-            let (taken, rest) = text.split_at_checked(end.unwrap_or_default()).ok_or(fmt::Error)?;
+            let taken = cut(text, LABEL.saturating_sub(self.0.len()));
             self.0.push_str(taken);
-            if rest.is_empty() { Ok(()) } else { Err(fmt::Error) }
+            if taken.len() == text.len() { Ok(()) } else { Err(fmt::Error) }
         }
     }
     let mut short = Short(String::new());

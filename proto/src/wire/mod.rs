@@ -29,3 +29,4 @@ pub use loose::LooseMsg;
 pub use message::{ANY_PLD_SPEC, ErrorMsg, Kind, Message, MsgKind, SpawnSpec, Start, WireAddr};
 pub use shape::message_table;
 pub use text::Text;
+pub(crate) use text::cut;

@@ -257,7 +257,7 @@ impl Run {
             Target::Runtime(_) => 1,
         };
         self.services.insert(id, service);
-        let value = Payload::new(request.kwargs.as_bytes().clone()).expect("arguments are a value");
+        let value = Payload::from(&request.kwargs);
         let conn = &mut self.conn;
         let _ = match service {
             0 => conn.refuse(id, Report::new("AttributeError", "no such function")),

@@ -1,7 +1,7 @@
 //! Scenarios of `spec/scenarios.md` that are about sockets, processes or several actors, by their numbers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::driver::proto::{CloseReason, Config, OpenError, OverrunPolicy};
