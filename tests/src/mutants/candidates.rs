@@ -62,10 +62,12 @@ pub fn mutants_of<'a>(
 ) -> Vec<&'a Mutant> {
     let is_in = |mutant: &&Mutant| {
         let Some(of) = &mutant.function else { return false };
-        let name = of.function_name.rsplit("::").next();
+        if mutant.file != file || of.function_name.rsplit("::").next() != Some(function) {
+            return false;
+        }
         let lines = cited_lines(text, of.span, rule);
         let is_near = |&(from, to): &(usize, usize)| (from..=to).contains(&mutant.span.start.line);
-        mutant.file == file && name == Some(function) && (lines.is_empty() || lines.iter().any(is_near))
+        lines.is_empty() || lines.iter().any(is_near)
     };
     all.iter().filter(is_in).collect()
 }
@@ -113,6 +115,8 @@ mod tests {
         let found =
             |file, rule: &str| mutants_of(&all, file, "f", text, Number::at_start(rule).unwrap().0).len();
         assert_eq!((found("x.rs", "D-2"), found("x.rs", "D-1"), found("y.rs", "D-2")), (1, 0, 0));
+        let shorter = "// (D-1)\n";
+        assert!(mutants_of(&all, "y.rs", "f", shorter, Number::at_start("D-1").unwrap().0).is_empty());
         assert_eq!(&text[all[0].span.bytes(text)], "b");
         assert_eq!(&text[span.bytes(text)], text.trim_end());
     }
