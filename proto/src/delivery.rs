@@ -179,11 +179,13 @@ impl Connection {
             return self.count_crossed(id);
         }
 
-        // (D-4, D-5, D-6)
         let error = Arc::new(self.afford(id, error));
         match role {
+            // (D-5)
             Role::Child => self.on_error_from_parent(id, error),
+            // (D-6)
             Role::Parent if is_notice => self.on_notice(id, error),
+            // (D-4)
             Role::Parent => self.on_error_from_child(id, error),
         }
     }

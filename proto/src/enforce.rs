@@ -261,6 +261,7 @@ impl Connection {
         if let Some(found) = found.map(|found| Found::new(culprit, kind, found)) {
             return self.judge(id, found, value);
         }
+        // One that conforms earns the replies back. (P-20)
         if let Some(bound) = dialog.bound.as_deref_mut().filter(|_| kind == MsgKind::Yield) {
             bound.replies = 0;
         }
@@ -354,7 +355,7 @@ impl Connection {
     /// any broken rule. (P-20, D-21)
     fn fail_mistyped(&mut self, id: DialogId, kind: MsgKind, error: Arc<Mistyped>) {
         let Some(dialog) = self.table.get(id) else { return };
-        let is_kept = dialog.failure.is_none() && dialog.unwind.is_none();
+        let is_kept = !dialog.fails_readers();
         if let Some(value) = error.value.as_ref().filter(|_| is_kept) {
             self.charge(id, value.as_bytes().len());
         }

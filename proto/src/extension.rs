@@ -164,10 +164,10 @@ mod tests {
     }
 
     #[derive(Debug)]
-    struct Other;
+    struct Other<const CODE: i8>;
 
-    impl Extension for Other {
-        const CODE: i8 = 5;
+    impl<const N: i8> Extension for Other<N> {
+        const CODE: i8 = N;
 
         fn encode(&self) -> Vec<u8> {
             Vec::new()
@@ -185,13 +185,15 @@ mod tests {
         assert_eq!(extensions.encode(&Money(7)), Err(ExtensionError::Unknown(5)));
         extensions.register::<Money>().unwrap();
         extensions.register::<Money>().unwrap();
-        assert_eq!(extensions.register::<Other>(), Err(ExtensionError::Taken(5)));
-        assert!(matches!(extensions.encode(&Other), Err(ExtensionError::Unknown(5))));
+        assert_eq!(extensions.register::<Other<5>>(), Err(ExtensionError::Taken(5)));
+        assert_eq!(extensions.register::<Other<-1>>(), Err(ExtensionError::Reserved(-1)));
+        assert!(matches!(extensions.encode(&Other::<5>), Err(ExtensionError::Unknown(5))));
         let payload = extensions.encode(&Money(700)).unwrap();
         assert_eq!(payload.as_bytes().as_ref(), b"\xd5\x05\x02\xbc");
         assert_eq!(extensions.decode::<Money>(&payload), Ok(Money(700)));
         assert_eq!(extensions.decode_any(&payload).unwrap().downcast_ref(), Some(&Money(700)));
-        assert_eq!(extensions.codes().collect::<Vec<_>>(), [5]);
+        extensions.register::<Other<0>>().unwrap();
+        assert_eq!(extensions.codes().collect::<Vec<_>>(), [0, 5]);
     }
 
     #[test]

@@ -336,7 +336,7 @@ mod tests {
 
     /// The printed tables are the committed ones. Counts stand after a bar and are checked elsewhere;
     /// `SCIPP_BLESS=1 cargo test -p scipp-conformance --test transitions` writes the file anew.
-    /// (D-3, D-4, D-8, D-9, D-15)
+    /// (D-1 to D-9, D-15, D-20, D-22)
     #[test]
     fn the_tables_are_the_specified_ones() {
         let spec = spec();

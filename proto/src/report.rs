@@ -219,7 +219,9 @@ mod tests {
     #[test]
     fn the_source_survives_any_number_of_hops() {
         let origin = failed(&uid("leaf"), Report::new("KeyError", "k"), &LIMITS, &cid());
+        let origin = ErrorMsg { repaired: true, ..origin };
         let once = relayed(&uid("mid"), None, &remote(origin), &LIMITS, &cid());
+        assert!(!once.repaired, "what was repaired is whole");
         let twice = relayed(&uid("top"), None, &remote(once), &LIMITS, &cid());
         assert_eq!((&*twice.src_type_str, &twice.src_uid), ("KeyError", &uid("leaf")));
         assert_eq!(twice.boxed_type_str, RELAYED);
@@ -229,10 +231,12 @@ mod tests {
     /// D-25, D-26.
     #[test]
     fn a_relayed_cancellation_names_the_relayer_and_keeps_the_canceller() {
-        let origin = cancelled(&uid("leaf"), &uid("boss"), &[], &cid());
+        let origin = cancelled(&uid("leaf"), &uid("boss"), &[uid("before")], &cid());
         let msg = relayed(&uid("mid"), None, &remote(origin), &LIMITS, &cid());
         assert_eq!((&msg.src_uid, &*msg.boxed_type_str), (&uid("mid"), CONTEXT_CANCELLED));
         assert_eq!(msg.canceller, Some(uid("boss")));
+        assert_eq!(msg.relay_path, [uid("before"), uid("leaf"), uid("mid")]);
+        assert_eq!(msg.message.as_deref(), Some("task was cancelled"), "a Python receiver shows it");
     }
 
     /// D-27.

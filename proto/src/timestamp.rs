@@ -156,6 +156,7 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
 mod tests {
     use super::*;
 
+    /// P-5.
     #[test]
     fn the_shortest_width_is_written_and_all_are_read() {
         for (seconds, nanos, width) in [

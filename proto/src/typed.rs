@@ -339,6 +339,7 @@ mod tests {
         }
     }
 
+    /// P-21.
     #[test]
     fn what_comes_back_otherwise_is_refused_where_it_has_to_be_the_same() {
         #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -50,6 +50,7 @@ impl Connection {
         if self.peer.as_ref().is_some_and(|peer| peer.uid == self.ours.uid) {
             return Err(OpenError::OwnActor);
         }
+
         if self.live_own >= self.config.max_own_dialogs {
             return Err(OpenError::TooMany(self.live_own));
         }

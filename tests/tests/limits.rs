@@ -29,7 +29,7 @@ fn assert_times_out(pair: &mut Pair, time: Duration, deadline: Deadline) {
     assert_eq!(close_reason(pair, B), Some(&CloseReason::TimedOut(deadline)));
 }
 
-/// W-4.
+/// W-1, W-4.
 #[test]
 fn a_frame_over_the_limit_is_refused_by_its_prefix() {
     let mut config = Config::default();
@@ -61,7 +61,7 @@ fn what_is_announced_is_not_reserved() {
 #[test]
 fn our_own_frames_keep_the_limit() {
     let mut config = Config::default();
-    config.max_frame = 1000;
+    (config.max_frame, config.max_name) = (1000, 800);
     let mut pair = Pair::established(config);
     let (parent, child) = pair.open_streaming(A);
     let long = Payload::new([&[0xc5, 4, 0], [0; 1024].as_slice()].concat().into()).unwrap();
@@ -75,10 +75,10 @@ fn our_own_frames_keep_the_limit() {
     let now = pair.now();
     let refused = pair.conn(A).open(now, &Call { kwargs, ..call(Kind::Function) });
     assert!(matches!(refused, Err(OpenError::TooLong { .. })), "{refused:?}");
-    let name = "n".repeat(1025);
-    let refused =
-        pair.conn(A).open(now, &Call { target: Target::function("m", name), ..call(Kind::Function) });
-    assert!(matches!(refused, Err(OpenError::TooLong { len: 1025, .. })), "{refused:?}");
+    let named = |len| Call { target: Target::function("m", "n".repeat(len)), ..call(Kind::Function) };
+    let refused = pair.conn(A).open(now, &named(801));
+    assert_eq!(refused, Err(OpenError::TooLong { len: 801, limit: 800 }));
+    assert!(pair.conn(A).open(now, &named(800)).is_ok());
     pair.conn(B).finish(child, int(1)).unwrap();
     pair.settle();
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Returned(Some(int(1)))));

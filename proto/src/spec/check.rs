@@ -250,13 +250,10 @@ impl<'n, 'b> Check<'n, 'b> {
         let Some(key) = key else { return Ok(()) };
         *last = key;
         let fields = *fields;
-        let name = |at: usize| fields.fields.get(at).map(|field| field.name.as_bytes());
-        let at = match *next {
-            // Fields mostly come in order.
-            at if name(at) == Some(key) => Some(at),
-            _ => fields.fields.iter().position(|field| field.name.as_bytes() == key),
-        };
-        let Some((at, field)) = at.and_then(|at| Some((at, fields.fields.get(at)?))) else {
+        // Fields mostly come in order.
+        let numbered = || fields.fields.iter().enumerate();
+        let mut due = numbered().skip(*next).chain(numbered().take(*next));
+        let Some((at, field)) = due.find(|(_, field)| field.name.as_bytes() == key) else {
             if fields.closed || self.exact {
                 self.note(before, shortened(format_args!("a field of {}", fields.name)), quoted(key))?;
             }

@@ -262,6 +262,7 @@ impl<'a> Compare<'a> {
             if is_tag(others, place) && !is_tag(fields, mine) {
                 self.note(at, Some(&other.name), "a field that is no tag", due.into());
             }
+
             if is_required && !fields.is_required(mine) {
                 self.note(at, Some(&other.name), "a field that may be absent", due.into());
             }
@@ -327,6 +328,7 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// P-10, P-16.
     #[test]
     fn what_fits_in_what() {
         for (a, b) in [
@@ -350,6 +352,7 @@ mod tests {
         }
     }
 
+    /// P-10, P-16.
     #[test]
     fn a_difference_says_where_and_what() {
         for (a, b, expected) in [

@@ -82,6 +82,21 @@ fn a_mismatch_says_where_what_is_due_and_what_stands_there() {
     }
 }
 
+/// P-12.
+#[test]
+fn a_long_path_is_cut() {
+    let path = |levels: usize| {
+        let bytes = [b"\x81\xa4next".repeat(levels).as_slice(), b"\x01"].concat();
+        let found = all("Node where Node = struct(next: Node|None)", &bytes).remove(0);
+        found.split_once(": ").unwrap().0.to_owned()
+    };
+    let whole = |levels: usize| alloc::vec!["next"; levels].join(".");
+    let most = super::limits::PATH.div_ceil("next.".len());
+    assert_eq!(whole(most).len(), super::limits::PATH);
+    assert_eq!(path(most), whole(most));
+    assert_eq!(path(most + 9), whole(most + 1) + "…");
+}
+
 #[test]
 fn texts_of_a_peer_are_escaped_and_shortened() {
     let bytes = [&[0xd9, 60][..], &[b'\n'; 60]].concat();

@@ -2,9 +2,11 @@
 
 use rmpv::Value;
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{cid, int};
+use scipp_conformance::script::{call, cid, int};
 use scipp_proto::wire::{Fault, MsgKind};
-use scipp_proto::{Config, Failure, Kind, Outcome, PeerViolation};
+use scipp_proto::{
+    Call, Config, Connection, Failure, Kind, Outcome, Payload, PeerViolation, RuntimeEndpoint, Target,
+};
 
 use Side::{A, B};
 
@@ -79,6 +81,22 @@ fn what_is_no_message_closes_the_connection() {
             assert_eq!(*fault(&pair), Fault::NotAMessage, "{value}");
         }
     }
+}
+
+/// Before the handshake there is no dialog that a wrong envelope could be about. (W-30, W-31)
+#[test]
+fn before_the_handshake_a_wrong_envelope_closes_the_connection() {
+    let mut pair = Pair::new(Config::default());
+    let wrong = message("Yield", &[("cid", "c".into())]);
+    inject_value(&mut pair, &wrong);
+    pair.deliver(B, usize::MAX);
+    assert!(matches!(fault(&pair), Fault::Envelope { kind: MsgKind::Yield, .. }));
+
+    let mut pair = Pair::established(Config::default());
+    inject_value(&mut pair, &wrong);
+    pair.deliver(B, usize::MAX);
+    assert_eq!(pair.end(B).conn.close_reason(), None);
+    assert_eq!(pair.end(B).conn.counters().strays, 1);
 }
 
 /// W-23, W-24, W-32.
@@ -195,6 +213,32 @@ fn a_wrong_envelope_fails_the_live_dialog_it_is_about() {
     assert!(error.tb_str.contains("\npld: expected Any, found no such field"), "{}", error.tb_str);
     assert_eq!(error.bad_msg_as_dict, None, "a Python receiver dies of a message without all its fields");
     assert!(!pair.end(B).conn.is_closed());
+}
+
+/// To anything else it is as wrong as any. (W-32, D-17)
+#[test]
+fn a_wrong_ack_answers_the_cancel_that_it_is_for() {
+    let mut pair = pair();
+    let now = pair.now();
+    let wrong =
+        |conn: &Connection, id| message("CancelAck", &[("cid", cid(conn, id).into()), ("pld", 5.into())]);
+
+    let (parent, _child) = pair.open_streaming(B);
+    let ack = wrong(&pair.end(B).conn, parent);
+    inject_value(&mut pair, &ack);
+    pair.deliver(B, usize::MAX);
+    let dialog = pair.end(B).conn.dialog(parent).unwrap();
+    assert!(matches!(dialog.error(), Some(Failure::Violation(PeerViolation::Rejected(_)))));
+
+    let cancel = Call { target: Target::Runtime(RuntimeEndpoint::Cancel), ..call(Kind::Function) };
+    let cancel = pair.conn(B).open(now, &cancel).unwrap();
+    let started = [("cid", cid(&pair.end(B).conn, cancel).into()), ("functype", "asyncfunc".into())];
+    let ack = wrong(&pair.end(B).conn, cancel);
+    inject_value(&mut pair, &message("StartAck", &started));
+    inject_value(&mut pair, &ack);
+    pair.deliver(B, usize::MAX);
+    assert_eq!(pair.outcome(B, cancel), Some(Outcome::Returned(Some(Payload::bool(false)))));
+    assert_eq!(pair.end(B).conn.close_reason(), None);
 }
 
 /// D36

@@ -139,15 +139,18 @@ fn a_broken_rule_does_not_undo_an_actor_cancel() {
 #[test]
 fn an_actor_cancel_is_not_cancelled() {
     let mut pair = pair();
+    let (parent, child) = pair.open(A, Kind::Function);
     let (request, asked) = actor_cancel(&mut pair);
     let now = pair.now();
     pair.conn(A).cancel(now, request).unwrap();
     pair.drain(A);
     assert!(pair.in_flight(B).is_empty());
-    let cid = cid(&pair.end(A).conn, request);
-    let creq = start("creq", ("self", "_cancel_task"), args("cid", &cid));
-    assert_eq!(ask(&mut pair, &creq), [StartAck, CancelAck], "it finds nothing");
+    let [request, parent] = [request, parent].map(|id| cid(&pair.end(A).conn, id));
+    let cancel = |creq, cid| start(creq, ("self", "_cancel_task"), args("cid", cid));
+    assert_eq!(ask(&mut pair, &cancel("creq-1", &request)), [StartAck, CancelAck], "it finds nothing");
     assert!(!pair.end(B).conn.dialog(asked).unwrap().must_unwind());
+    assert_eq!(ask(&mut pair, &cancel("creq-2", &parent)), [StartAck]);
+    assert!(pair.end(B).conn.dialog(child).unwrap().must_unwind());
 }
 
 ///

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use scipp_conformance::pair::Side::{A, B};
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, cid, inject, int, report};
+use scipp_conformance::script::{call, cid, error_by, inject, int, report};
 use scipp_proto::wire::MsgKind::Start;
-use scipp_proto::wire::{self, Message};
+use scipp_proto::wire::{self, ErrorMsg, Message};
 use scipp_proto::{
-    CloseReason, Config, DialogEvent, DialogId, Event, Failure, Kind, Kwargs, Misuse, Outcome, Report, Take,
+    CloseReason, Config, DialogEvent, DialogId, Event, Failure, Kind, Kwargs, Misuse, Outcome, Report,
+    RuntimeEndpoint, Take, Target, Uid,
 };
 
 use super::{failed_with, pair};
@@ -79,6 +80,29 @@ fn a_parent_asks_an_offending_child_to_end_and_sends_no_error() {
     assert!(matches!(pair.outcome(A, parent), Some(Outcome::Failed(Failure::Violation(_)))));
 }
 
+/// D-5.
+#[test]
+fn an_error_of_the_parent_tells_the_task_to_end_and_why() {
+    let boss = Uid::new("boss", "boss-uuid");
+    for (class, outcome, canceller) in
+        [("ContextCancelled", "ContextCancelled", Some(&boss)), ("KeyError", "RemoteActorError", None)]
+    {
+        let mut pair = pair();
+        let (parent, child) = pair.open_streaming(A);
+        let cid = cid(&pair.end(A).conn, parent);
+        let error = error_by(Uid::new("alice", "alice-uuid"), class);
+        let error = ErrorMsg { cid: Some(cid.into()), canceller: Some(boss.clone()), ..error };
+        inject(&mut pair, B, &Message::Error(Box::new(error)));
+        pair.deliver(B, usize::MAX);
+        let dialog = pair.end(B).conn.dialog(child).unwrap();
+        assert!(dialog.must_unwind() && !dialog.is_ended());
+        assert_eq!(dialog.canceller(), canceller);
+        pair.conn(B).unwound(child).unwrap();
+        pair.settle();
+        assert_eq!(failed_with(pair.outcome(A, parent)), outcome);
+    }
+}
+
 /// D-22.
 #[test]
 fn losing_the_connection_ends_every_dialog_once() {
@@ -133,11 +157,12 @@ fn a_graceful_close_waits_for_endings_and_for_the_outbox() {
 fn the_namespace_of_the_runtime_is_not_for_functions() {
     let mut pair = pair();
     let now = pair.now();
-    let target = scipp_proto::Target::function("self", "cancel_soon");
-    let opened = pair.conn(A).open(now, &scipp_proto::Call { target, ..call(Kind::Function) });
-    assert_eq!(opened, Err(scipp_proto::OpenError::RuntimeName));
+    let mut open = |target| pair.conn(A).open(now, &scipp_proto::Call { target, ..call(Kind::Function) });
+    assert_eq!(open(Target::function("self", "cancel_soon")), Err(scipp_proto::OpenError::RuntimeName));
+    assert!(open(Target::Runtime(RuntimeEndpoint::Cancel)).is_ok());
+    assert!(open(Target::function("selfish", "cancel_soon")).is_ok());
     pair.drain(A);
-    assert!(pair.in_flight(B).is_empty());
+    assert_eq!(pair.in_flight(B), [Start, Start]);
 }
 
 ///
@@ -183,27 +208,32 @@ fn an_outcome_stays_until_its_dialog_is_let_go() {
     }
 }
 
-/// D-29: nobody looks at a dialog that was let go before it ended; its id is free when it has.
+/// D-29: nobody looks at a dialog that was let go and has ended, in either order; its id is free then.
 #[test]
 fn a_dialog_that_was_let_go_leaves_no_record() {
-    let mut pair = pair();
-    let (parent, child) = pair.open(A, Kind::Function);
-    let cid = cid(&pair.end(A).conn, parent);
-    let now = pair.now();
-    pair.conn(B).release(now, child);
-    pair.settle();
-    let again = wire::Start {
-        cid: (&cid).into(),
-        ns: "demo".into(),
-        func: "f".into(),
-        kwargs: Kwargs::EMPTY,
-        uid_name: "alice".into(),
-        uid_uuid: "alice-uuid".into(),
-        pld_spec: "typing.Any".into(),
-    };
-    inject(&mut pair, B, &Message::Start(again));
-    pair.deliver(B, usize::MAX);
-    assert!(pair.next_opened(B).is_some());
+    for ends_first in [false, true] {
+        let mut pair = pair();
+        let (parent, child) = pair.open(A, Kind::Function);
+        let cid = cid(&pair.end(A).conn, parent);
+        let now = pair.now();
+        if ends_first {
+            pair.conn(B).finish(child, int(1)).unwrap();
+        }
+        pair.conn(B).release(now, child);
+        pair.settle();
+        let again = wire::Start {
+            cid: (&cid).into(),
+            ns: "demo".into(),
+            func: "f".into(),
+            kwargs: Kwargs::EMPTY,
+            uid_name: "alice".into(),
+            uid_uuid: "alice-uuid".into(),
+            pld_spec: "typing.Any".into(),
+        };
+        inject(&mut pair, B, &Message::Start(again));
+        pair.deliver(B, usize::MAX);
+        assert!(pair.next_opened(B).is_some());
+    }
 }
 
 /// D14: an application that lends something to a dialog can take it back, whatever ended the dialog.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
+use crate::driver::proto::RemoteErrorKind;
 use crate::driver::{ChildContext, Ending, Error, NoArgs};
 
 use super::rig::{remote, with_server};
@@ -147,6 +148,30 @@ fn a_cancelled_body_that_cancels_itself_is_still_cancelled() {
             assert_eq!(result, Ok(((), Ending::Cancelled { confirmed: true })));
         },
     );
+}
+
+/// An error of its own, though it looks like what a generator ends with that nobody wants more of. (D-9, D-42)
+#[test]
+fn a_body_that_fails_by_itself_says_so_cancelled_or_not() {
+    for is_cancelled in [false, true] {
+        with_server(
+            |server| {
+                server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
+                    ctx.started(&())?;
+                    if is_cancelled {
+                        ctx.open_stream()?.receive::<u32>().unwrap_err();
+                    }
+                    Err::<(), _>(Error::StreamEnded)
+                })
+            },
+            |pair| {
+                let result = pair.portal.open_context(PATH, &NoArgs {}, |ctx, (): ()| {
+                    if is_cancelled { ctx.cancel() } else { Ok(()) }
+                });
+                assert_eq!(remote(result).kind(), RemoteErrorKind::Other);
+            },
+        );
+    }
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn arguments_are_refused_before_they_are_sent() {
 /// Arguments of any names.
 type Payloads = std::collections::BTreeMap<String, String>;
 
+/// P-23.
 #[test]
 fn arguments_are_refused_before_they_are_read_or_anything_runs() {
     let told = Wire::<MistypedValue>::new();

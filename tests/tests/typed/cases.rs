@@ -197,7 +197,7 @@ fn a_child_may_try_again() {
     assert_eq!(rig.parent_conn().take_first(parent), Some(payload(STRUCT)));
 }
 
-/// 143: in parity mode what the type would lose is refused, and the difference is shown.
+/// 143: in parity mode what the type would lose is refused, and the difference is shown. (P-21)
 #[test]
 fn parity_refuses_what_does_not_come_back_as_it_was() {
     const MORE: &[u8] = b"\x83\xa4type\xa6PldMsg\xa5field\xa1x\xa4more\x01";

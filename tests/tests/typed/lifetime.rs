@@ -30,7 +30,7 @@ fn called(kwargs: &'static [u8]) -> Call {
     Call { kwargs: Kwargs::new(kwargs.into()).unwrap(), ..call(Kind::Context) }
 }
 
-/// What its reader forbids after the end can end nothing any more: it is reported, dropped and counted.
+/// What its reader forbids after the end can end nothing any more: it is reported, dropped and counted. (P-20)
 #[test]
 fn a_narrowing_breaks_no_dialog_that_has_ended() {
     let mut rig = Rig::alike(Side::A, Terms::default());
@@ -88,7 +88,7 @@ fn unread_items_are_judged_as_well() {
     assert_eq!((dialog.mistyped(), dialog.dropped()), (1, 1));
 }
 
-/// `take` knows no time: the child gets all of its time from when the core is told what time it is.
+/// `take` knows no time: the child gets all of its time from when the core is told what time it is. (P-24)
 #[test]
 fn a_cancel_by_a_narrowing_has_its_time_however_long_nothing_was_told() {
     const TIMEOUT: Duration = Duration::from_secs(5);
@@ -178,8 +178,16 @@ fn the_answer_to_an_actor_cancel_is_never_mistyped() {
     pair.settle();
     let received = pair.conn(Side::A).receive(id);
     assert_eq!(received, Ok(Received::Returned(Some(Payload::bool(true)))));
+
+    let mut rig = Rig::alike(Side::A, terms("None"));
+    let (parent, child) = (rig.parent, rig.child);
+    rig.stream(Payload::NIL);
+    rig.parent_conn().send(parent, Payload::bool(true)).unwrap();
+    rig.pair.settle();
+    assert!(rig.child_conn().dialog(child).unwrap().must_unwind(), "as anything else is");
 }
 
+/// P-21.
 #[test]
 fn strict_parity_holds_for_arguments() {
     let lax = params("F where F = struct(n: float)");
@@ -195,7 +203,7 @@ fn strict_parity_holds_for_arguments() {
     assert!(conn.open_limited(now, &called(b"\x81\xa1n\xca\x00\x00\x00\x00"), &strict).is_ok());
 }
 
-/// What was told of a value when it arrived is what its reader hears, whatever was narrowed since.
+/// What was told of a value when it arrived is what its reader hears, whatever was narrowed since. (P-19)
 #[test]
 fn a_first_value_is_judged_when_it_arrives() {
     let lenient = Terms { on_mistyped: TypePolicy::HandOver, ..Terms::default() };

@@ -51,7 +51,7 @@ fn is_time(bytes: &[u8]) -> bool {
 
 const MESSAGE: &str = "Item|Done where Item = struct(type='Item', label: str, qty?: int|None); Done = struct(type='Done', reason: str)";
 
-const SPECS: [(&str, Oracle); 18] = [
+const SPECS: [(&str, Oracle); 19] = [
     ("Any", |_| true),
     ("None", |bytes| value(bytes).is_nil()),
     ("bool", |bytes| value(bytes).is_bool()),
@@ -89,10 +89,14 @@ const SPECS: [(&str, Oracle); 18] = [
         // An array is a struct to serde, and no map.
         value(bytes).is_nil() || value(bytes).is_map() && reads::<Point>(bytes)
     }),
+    ("Closed where Closed = struct(x: float)!", |bytes| {
+        matches!(value(bytes), Value::Map(entries)
+            if matches!(&entries[..], [(key, x)] if key.as_str() == Some("x") && x.is_number()))
+    }),
     (MESSAGE, |bytes| value(bytes).is_map() && reads::<Message>(bytes)),
 ];
 
-const VALUES: [&[u8]; 32] = [
+const VALUES: [&[u8]; 33] = [
     b"\xc0",
     b"\xc3",
     b"\x00",
@@ -117,6 +121,7 @@ const VALUES: [&[u8]; 32] = [
     b"\x80",
     b"\x81\xa1k\x01",
     b"\x81\x01\x02",
+    b"\x81\xa1x\x01",
     b"\x82\xa1x\x01\xa1y\xc0",
     b"\x82\xa1x\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00\xa1z\x90",
     b"\x82\xa4type\xa4Item\xa5label\xa1l",

@@ -81,6 +81,7 @@ fn ends_that_answer_each_others_answers_come_to_rest() {
     assert!(matches!(dialog.error(), Some(Failure::Violation(PeerViolation::Mistyped(_)))));
 }
 
+/// P-19, P-20.
 #[test]
 fn an_item_that_conforms_earns_the_replies_back() {
     let mut config = Config::default();
@@ -142,19 +143,21 @@ fn a_first_value_or_a_result_cannot_be_skipped() {
     }
 }
 
-/// P-20.
+/// P-20, P-24.
 #[test]
 fn a_first_value_and_a_result_can_be_handed_over() {
-    let mut rig = Rig::alike(Side::A, with(TypePolicy::HandOver));
+    let mut handing = with(TypePolicy::HandOver);
+    handing.slots.result = Some("bool".parse().unwrap());
+    let mut rig = Rig::alike(Side::A, handing);
     let (parent, child) = (rig.parent, rig.child);
     rig.child_conn().started(child, payload(YO)).unwrap();
     rig.child_conn().finish(child, payload(YO)).unwrap();
     rig.pair.settle();
-    for kind in [MsgKind::Started, MsgKind::Return] {
-        let told = rig.parent_conn().handed_over(parent, kind, &payload(YO)).map(|error| error.kind);
-        assert_eq!(told, Some(kind));
+    for (kind, spec) in [(MsgKind::Started, "int"), (MsgKind::Return, "bool")] {
+        let told = rig.parent_conn().handed_over(parent, kind, &payload(YO)).unwrap();
+        assert_eq!((told.kind, &*told.spec), (kind, spec));
         let received = rig.parent_conn().receive(parent).unwrap();
-        assert!(matches!(received, Received::Mistyped(error) if error.kind == kind));
+        assert!(matches!(received, Received::Mistyped(error) if *error == *told));
     }
     assert_eq!(rig.pair.outcome(Side::A, parent), Some(Outcome::Returned(Some(payload(YO)))));
     let dialog = rig.parent_conn().dialog(parent).unwrap();
@@ -182,27 +185,31 @@ fn an_earlier_failure_stays_the_outcome() {
     assert_eq!(failed, 1);
 }
 
-/// Bytes of errors are counted where they are kept, so that one dialog's bad items cost no other its texts.
-/// (P-20)
+/// Bytes of errors are counted where they are kept, so that bad items of a task that is ending cost no other
+/// dialog its texts. (P-20, D-21)
 #[test]
 fn bad_items_of_a_task_that_is_ending_are_not_kept() {
-    let mut config = Config::default();
-    config.error_bytes = 10_000;
-    let mut pair = Pair::established(config);
-    let (parent, child) = pair.open_streaming(Side::A);
-    pair.conn(Side::B).limit(child, &Arc::new(with(TypePolicy::Cancel))).unwrap();
-    let now = pair.now();
-    pair.conn(Side::A).cancel(now, parent).unwrap();
-    for _ in 0..5 {
-        pair.conn(Side::A).send(parent, Payload::encode(&"x".repeat(4_000)).unwrap()).unwrap();
+    for (is_ending, judged, text_left) in [(true, 5, 5_000), (false, 1, 0)] {
+        let mut config = Config::default();
+        config.error_bytes = 10_000;
+        let mut pair = Pair::established(config);
+        let (parent, child) = pair.open_streaming(Side::A);
+        pair.conn(Side::B).limit(child, &Arc::new(with(TypePolicy::Cancel))).unwrap();
+        if is_ending {
+            let now = pair.now();
+            pair.conn(Side::A).cancel(now, parent).unwrap();
+        }
+        for _ in 0..5 {
+            pair.conn(Side::A).send(parent, Payload::encode(&"x".repeat(6_000)).unwrap()).unwrap();
+        }
+        pair.settle();
+        assert_eq!(pair.conn(Side::B).dialog(child).unwrap().mistyped(), judged);
+        let (parent, child) = pair.open(Side::B, Kind::Function);
+        pair.conn(Side::A).fail(child, scipp_proto::Report::new("KeyError", "y".repeat(5_000))).unwrap();
+        pair.settle();
+        let Some(Outcome::Failed(Failure::Remote(error))) = pair.outcome(Side::B, parent) else { panic!() };
+        assert_eq!(error.msg.tb_str.len(), text_left);
     }
-    pair.settle();
-    assert_eq!(pair.conn(Side::B).dialog(child).unwrap().mistyped(), 5);
-    let (parent, child) = pair.open(Side::B, Kind::Function);
-    pair.conn(Side::A).fail(child, scipp_proto::Report::new("KeyError", "y".repeat(5_000))).unwrap();
-    pair.settle();
-    let Some(Outcome::Failed(Failure::Remote(error))) = pair.outcome(Side::B, parent) else { panic!() };
-    assert_eq!(error.msg.tb_str.len(), 5_000);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn a_malformed_body_is_that_even_after_a_wrong_envelope() {
     assert_eq!(refused(yielded), (What::Trailing(1), yielded.len() - 1, Fault::Malformed));
 }
 
-/// W-28, W-31, W-41.
+/// W-2, W-28, W-31, W-41.
 #[test]
 fn what_names_no_dialog_is_no_message() {
     let cases: [(&[u8], What, usize); 9] = [
@@ -99,15 +99,16 @@ fn a_wrong_handshake_message_is_no_message() {
 const PID: &str = "an int of 64 bits with sign";
 const PAIR: &str = "a text and a text or port";
 
-/// W-22, W-23, W-26, W-28, W-32.
+/// W-20, W-22, W-23, W-26, W-28, W-32.
 #[test]
 fn a_wrong_envelope_names_its_dialog() {
     use MsgKind::{CancelAck, Start, StartAck, Stop, Yield};
     let functype = wrong("functype", "asyncfunc, asyncgen or context", "another text");
     let names = What::DuplicateName { field: "kwargs" };
-    let cases: [(&[u8], What, usize, MsgKind); 9] = [
+    let cases: [(&[u8], What, usize, MsgKind); 10] = [
         (b"\x82\xa8msg_type\xa5Yield\xa3cid\xa1c", What::Missing("pld"), 0, Yield),
         (b"\x83\xa3cid\xa1c\xa8msg_type\xa4Stop\xa8msg_type\xa4Stop", What::Duplicate("msg_type"), 21, Stop),
+        (b"\x83\xa8msg_type\xa4Stop\xa3cid\xa1c\xa8msg_type\xa4Stop", What::Duplicate("msg_type"), 21, Stop),
         (b"\x83\xa8msg_type\xa4Stop\xa3cid\xa1c\xa3cid\xa1c", What::Duplicate("cid"), 21, Stop),
         (b"\x83\xa8msg_type\xa9CancelAck\xa3cid\xa1c\xa3pld\x01", wrong("pld", "bool", "int"), 30, CancelAck),
         (b"\x83\xa8msg_type\xa8StartAck\xa3cid\xa1c\xa8functype\xa2zz", functype, 34, StartAck),
@@ -207,7 +208,7 @@ fn a_cancel_request_is_told_from_other_starts() {
     assert_eq!(start("mod", "_cancel_task"), fault(false));
 }
 
-///
+/// R-8, W-22.
 #[test]
 fn absent_optional_keys_take_their_defaults() {
     let start = Bytes::from_static(
@@ -231,6 +232,8 @@ fn absent_optional_keys_take_their_defaults() {
     let early = aid(b"");
     assert_eq!((early.era, early.is_registrar, early.is_probe), (Era::March2025, None, false));
     assert_eq!(aid(b"\xa8is_probe\xc3").era, Era::Current);
+    assert_eq!(aid(b"\xacis_registrar\xc3").is_registrar, Some(true));
+    assert_eq!(aid(b"\xa3pid\xc0").pid, None);
     assert_eq!(aid(b"\xa3pid\xd3\xff\xff\xff\xff\xff\xff\xff\xff").pid, Some(-1));
     assert_eq!(aid(b"\xa3pid\xd3\0\0\0\0\0\0\0\x07").pid, Some(7), "a signed form of a positive number");
 }
@@ -333,4 +336,6 @@ fn a_defective_error_is_salvaged() {
     assert_eq!(error.cid.as_deref(), Some("c"));
     assert_eq!(error.bad_msg, None);
     assert_eq!(error.bad_msg_as_dict, Some(Payload::new(Bytes::from_static(b"\x80")).unwrap()));
+    let readable = salvage_error(&error_with(&[("src_uid", 1.into()), ("tb_str", "lines".into())]), &LIMITS);
+    assert_eq!(readable.tb_str, "lines");
 }
