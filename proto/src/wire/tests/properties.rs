@@ -298,6 +298,18 @@ fn the_walk_ends_where_an_independent_decoder_ends() {
     QuickCheck::new().tests(5_000).quickcheck(property as fn(Vec<u8>, Option<(usize, u8)>, Written) -> bool);
 }
 
+/// W-33.
+#[test]
+fn all_that_can_be_read_of_an_error_is_salvaged() {
+    fn property(Written(bytes): Written) -> TestResult {
+        let Ok(Message::Error(error)) = decode(&bytes, &LIMITS) else { return TestResult::discard() };
+        let is_nameless = error.src_type_str.is_empty() || error.boxed_type_str.is_empty();
+        let salvaged = salvage_error(&bytes, &LIMITS);
+        TestResult::from_bool(is_nameless || salvaged == ErrorMsg { repaired: true, ..*error })
+    }
+    QuickCheck::new().tests(200).quickcheck(property as fn(Written) -> TestResult);
+}
+
 /// W-30.
 #[test]
 fn any_bytes_are_judged_and_truncation_is_malformed() {
