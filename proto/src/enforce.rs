@@ -7,10 +7,10 @@ use crate::dialog::Dialog;
 use crate::error::{Failure, Misuse, OpenError, PeerViolation, SendError, Verb};
 use crate::event::{Call, DialogId, Event, Outcome, Request};
 use crate::inbox::Item;
-use crate::mistyped::{Mistyped, map_of};
+use crate::mistyped::{Found, Mistyped, map_of};
 use crate::payload::Payload;
 use crate::phase::{Phase, Role, Signal, Verdict};
-use crate::spec::{Mismatch, PldSpec, Slots};
+use crate::spec::{PldSpec, Slots};
 use crate::terms::{Bound, Narrowing, Parity, Terms, TypePolicy};
 use crate::time::Instant;
 use crate::wire::{Kind, Message, MsgKind, Start};
@@ -65,7 +65,7 @@ impl Connection {
             return self.accept(id, kind).map(|()| true);
         };
         let spec = terms.slots.params.clone().unwrap_or_else(PldSpec::any);
-        let found = Found { culprit: Role::Parent, kind: MsgKind::Start, spec, mismatch };
+        let found = Found::new(Role::Parent, MsgKind::Start, (&spec, mismatch));
         let Some(mut error) = self.mistyped(id, &found, &Payload::from(&request.kwargs)) else {
             return Ok(false);
         };
@@ -172,20 +172,6 @@ impl Drop for Narrowed<'_> {
     }
 }
 
-/// What a check found.
-struct Found {
-    culprit: Role,
-    kind: MsgKind,
-    spec: PldSpec,
-    mismatch: Mismatch,
-}
-
-impl Found {
-    fn new(culprit: Role, kind: MsgKind, (spec, mismatch): (&PldSpec, Mismatch)) -> Self {
-        Self { culprit, kind, spec: spec.clone(), mismatch }
-    }
-}
-
 /// What is to become of a received value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -216,17 +202,7 @@ impl Connection {
 
     fn mistyped(&self, id: DialogId, found: &Found, value: &Payload) -> Option<Mistyped> {
         let value = self.affords(value.as_bytes().len()).then(|| value.compact());
-        let dialog = self.table.get(id)?;
-        Some(Mistyped {
-            culprit: found.culprit,
-            kind: found.kind,
-            cid: Arc::clone(&dialog.cid),
-            caller: dialog.caller,
-            spec: found.spec.label(),
-            mismatch: found.mismatch.clone(),
-            value,
-            start: None,
-        })
+        Some(found.of(self.table.get(id)?, value))
     }
 
     /// A request as the map that it came as.

@@ -5,11 +5,12 @@ use core::panic::Location;
 
 use bytes::BytesMut;
 
+use crate::dialog::Dialog;
 use crate::event::Report;
 use crate::payload::Payload;
 use crate::phase::Role;
 use crate::report::MSG_TYPE_ERROR;
-use crate::spec::Mismatch;
+use crate::spec::{Mismatch, PldSpec};
 use crate::wire::{Message, MsgKind, Text, encode, frame};
 
 /// A value that does not conform to the spec of its dialog. (P-19)
@@ -60,6 +61,35 @@ impl Mistyped {
         let bad = self.bad_msg();
         let (bad_msg, bad_msg_as_dict) = if self.kind.is_payload() { (bad, None) } else { (None, bad) };
         Report { bad_msg, bad_msg_as_dict, ..Report::new(MSG_TYPE_ERROR, text) }
+    }
+}
+
+/// What a check found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) culprit: Role,
+    pub(crate) kind: MsgKind,
+    pub(crate) spec: PldSpec,
+    mismatch: Mismatch,
+}
+
+impl Found {
+    pub(crate) fn new(culprit: Role, kind: MsgKind, (spec, mismatch): (&PldSpec, Mismatch)) -> Self {
+        Self { culprit, kind, spec: spec.clone(), mismatch }
+    }
+
+    /// What is told of it; `value` is what was found wanting, if it is to be kept.
+    pub(crate) fn of(&self, dialog: &Dialog, value: Option<Payload>) -> Mistyped {
+        Mistyped {
+            culprit: self.culprit,
+            kind: self.kind,
+            cid: Arc::clone(&dialog.cid),
+            caller: dialog.caller,
+            spec: self.spec.label(),
+            mismatch: self.mismatch.clone(),
+            value,
+            start: None,
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Receiving whatever a dialog brings next, with its kind and its type.
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::boxed::Box;
 
 use crate::connection::Connection;
 use crate::dialog::Dialog;
 use crate::error::Misuse;
 use crate::event::{DialogId, Outcome, Take};
-use crate::mistyped::Mistyped;
+use crate::mistyped::{Found, Mistyped};
 use crate::payload::Payload;
 use crate::spec::PldSpec;
 use crate::wire::MsgKind;
@@ -140,15 +140,7 @@ impl Dialog {
     /// What is wrong with a received value, if there is a spec that it does not conform to.
     fn mistyped(&self, kind: MsgKind, value: &Payload, breaks: Option<PldSpec>) -> Option<Box<Mistyped>> {
         let spec = breaks?;
-        Some(Box::new(Mistyped {
-            culprit: self.role.peer(),
-            kind,
-            cid: Arc::clone(&self.cid),
-            caller: self.caller,
-            spec: spec.label(),
-            mismatch: spec.check(value).err()?,
-            value: Some(value.clone()),
-            start: None,
-        }))
+        let found = Found::new(self.role.peer(), kind, (&spec, spec.check(value).err()?));
+        Some(Box::new(found.of(self, Some(value.clone()))))
     }
 }

@@ -3,10 +3,8 @@
 use alloc::string::String;
 use core::fmt::Write as _;
 
+use super::limits::SHOWN;
 use crate::wire::cursor::{Cursor, Token};
-
-/// Characters shown of a text.
-const SHOWN: usize = 40;
 
 /// The value with the bytes `raw`, shortened.
 pub(crate) fn describe(raw: &[u8]) -> String {

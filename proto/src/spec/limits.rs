@@ -45,3 +45,12 @@ pub(super) const PATH: usize = 1024;
 
 /// Bytes of a name or a type in a message.
 pub(super) const LABEL: usize = 200;
+
+/// Bytes of a name that stands in a path as it is; longer ones are quoted and cut.
+pub(super) const NAME: usize = 64;
+
+/// Characters shown of a text that somebody else wrote.
+pub(super) const SHOWN: usize = 40;
+
+/// Differences between two specs that are told.
+pub(super) const DIFFERENCES: usize = 64;

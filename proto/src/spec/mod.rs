@@ -187,10 +187,9 @@ impl PldSpec {
         subset::differences(&self.0.nodes, &other.0.nodes, 1).is_empty()
     }
 
-    /// Where a value that conforms to this one might not conform to `other`; nothing if all do.
+    /// Where a value that conforms to this one might not conform to `other`; nothing if all do, and at most 64.
     pub fn differences(&self, other: &Self) -> Vec<Difference> {
-        const MOST: usize = 64;
-        subset::differences(&self.0.nodes, &other.0.nodes, MOST)
+        subset::differences(&self.0.nodes, &other.0.nodes, limits::DIFFERENCES)
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt::Write as _;
 
 use super::found::{describe, quoted};
-use super::limits::PATH;
+use super::limits::{NAME, PATH};
 use super::node::{Fields, Id};
 use super::text::is_identifier;
 use crate::wire::cursor::{Cursor, Token};
@@ -114,7 +114,7 @@ pub(super) fn push_name(path: &mut String, name: &[u8]) {
         path.push('.');
     }
     match core::str::from_utf8(name) {
-        Ok(text) if is_identifier(text) && text.len() <= 64 => path.push_str(text),
+        Ok(text) if is_identifier(text) && text.len() <= NAME => path.push_str(text),
         _ => path.push_str(&quoted(name)),
     }
 }
