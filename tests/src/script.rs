@@ -118,6 +118,16 @@ fn kinds(mut bytes: &[u8], end: &crate::pair::End) -> Vec<MsgKind> {
     kinds
 }
 
+/// A frame with this body, right or wrong.
+///
+/// # Panics
+///
+/// If it is longer than a frame can be.
+pub fn frame(body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len()).expect("the length fits in four bytes");
+    [&len.to_le_bytes()[..], body].concat()
+}
+
 /// Puts a message of a hand-written peer on the way to `side`.
 pub fn inject(pair: &mut Pair, side: Side, message: &Message<'_>) {
     let mut frame = bytes::BytesMut::new();

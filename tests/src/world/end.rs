@@ -12,6 +12,7 @@ use scipp_proto::{Config, Connection, Identity, Instant, Payload};
 
 use crate::fuzzing::fingerprint;
 use crate::precedence::{Actor, Why};
+use crate::script;
 
 /// What a frame is to the dialog that it concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -235,9 +236,7 @@ pub(super) fn forged(cid: &str) -> Bytes {
     let mut frame = bytes::BytesMut::new();
     scipp_proto::wire::encode(&whole, &mut frame);
     // The value is the last byte, its name the four before: a map of two entries is left.
-    let body = &frame[4..frame.len() - 5];
-    let mut forged = u32::try_from(body.len()).expect("a short frame").to_le_bytes().to_vec();
-    forged.extend_from_slice(body);
-    forged[4] -= 1;
-    forged.into()
+    let mut body = frame[4..frame.len() - 5].to_vec();
+    body[0] -= 1;
+    script::frame(&body).into()
 }

@@ -1,9 +1,8 @@
 //! What a hand-written peer says: frames right and wrong, on their way to B.
 
-use bytes::{BufMut, BytesMut};
 use rmpv::Value;
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::error_by;
+use scipp_conformance::script::{error_by, frame};
 use scipp_proto::wire::{self, ErrorMsg, Fault, Message};
 use scipp_proto::{CloseReason, Config, PeerViolation, Uid};
 
@@ -16,10 +15,7 @@ pub(crate) fn pair() -> Pair {
 
 /// A frame with this body, right or wrong, on its way to B.
 pub(crate) fn inject_body(pair: &mut Pair, body: &[u8]) {
-    let mut frame = BytesMut::new();
-    frame.put_u32_le(body.len().try_into().unwrap());
-    frame.put_slice(body);
-    pair.end_mut(B).incoming.extend(frame);
+    pair.end_mut(B).incoming.extend(frame(body));
 }
 
 pub(crate) fn inject_value(pair: &mut Pair, value: &Value) {

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use scipp_conformance::script::frame;
+
 use crate::driver::proto::{Connection, DialogId, Event, Instant};
 
 /// Writes what is to be written and reads what comes; gives the dialog that was opened by it.
@@ -27,6 +29,5 @@ pub(crate) fn write_out(conn: &mut Connection, socket: &mut TcpStream) {
 
 /// Writes a frame with this body, whatever it is.
 pub(crate) fn write_frame(socket: &mut TcpStream, body: &[u8]) {
-    let len = u32::try_from(body.len()).unwrap();
-    socket.write_all(&[&len.to_le_bytes()[..], body].concat()).unwrap();
+    socket.write_all(&frame(body)).unwrap();
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::call;
+use scipp_conformance::script::{call, frame};
 use scipp_proto::spec::{PldSpec, Slots};
 use scipp_proto::wire::{Message, MsgKind, decode};
 use scipp_proto::{
@@ -325,8 +325,7 @@ fn a_bad_request_is_sent_back_only_to_who_reads() {
             "msg_type": "Start", "cid": cid, "ns": 5, "func": "f", "kwargs": {}, "uid": ["a", "b"], "pld_spec": "Any",
         });
         let body = Payload::encode(&start).unwrap();
-        let len = u32::try_from(body.as_bytes().len()).unwrap();
-        let frame = [&len.to_le_bytes()[..], body.as_bytes()].concat();
+        let frame = frame(body.as_bytes());
         assert_eq!(conn.handle_input(now, &frame), frame.len());
         assert_eq!(conn.poll_event(), None);
         let answer = conn.poll_transmit().unwrap();

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use scipp_conformance::pair::{Pair, Side};
+use scipp_conformance::script::frame;
 use scipp_conformance::transcript::{Directory, Line};
 use scipp_proto::spec::{PldSpec, Slots};
 use scipp_proto::wire::{Fault, LooseMsg, Message, MsgKind, decode};
@@ -260,8 +261,7 @@ fn rmp_text(text: &str, body: &mut Vec<u8>) {
 /// What the core answers to a frame that is no message.
 fn answer_to(body: &[u8]) -> Box<scipp_proto::wire::ErrorMsg> {
     let mut pair = Pair::established(Config::default());
-    let frame = [&u32::try_from(body.len()).unwrap().to_le_bytes()[..], body].concat();
-    pair.end_mut(Side::B).incoming.extend(frame);
+    pair.end_mut(Side::B).incoming.extend(frame(body));
     pair.deliver(Side::B, usize::MAX);
     assert!(!matches!(pair.end(Side::B).events.back(), Some(Event::Closed { .. })));
     let bytes: Vec<u8> = pair.end_mut(Side::A).incoming.drain(..).collect();

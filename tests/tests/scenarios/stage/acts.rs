@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use scipp_common::{Conclusion, Error, TaskError};
 use scipp_conformance::pair::Side;
+use scipp_conformance::script::frame;
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{self, Message, Start};
 use scipp_proto::{Kwargs, OverrunPolicy};
@@ -125,10 +126,7 @@ impl Stage {
     pub(crate) fn garbles(&mut self, seat: Seat, word: &str, body: &[u8]) {
         let [from, to] = [self.name(seat), self.peer(seat)];
         self.take.frames.push((format!("{from}>{to}"), format!("{word}!")));
-        let len = u32::try_from(body.len()).expect("short");
-        let incoming = &mut self.links[seat.link].pair.end_mut(seat.side.other()).incoming;
-        incoming.extend(len.to_le_bytes());
-        incoming.extend(body);
+        self.links[seat.link].pair.end_mut(seat.side.other()).incoming.extend(frame(body));
         self.settle();
     }
 }
