@@ -5,7 +5,7 @@ use std::time::Duration;
 use scipp_conformance::bound;
 use scipp_conformance::fuzzing::fingerprint;
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, cid, inject, int};
+use scipp_conformance::script::{call, cid, encoded, inject, int, messages, pair, start};
 use scipp_proto::wire::{Message, MsgKind};
 use scipp_proto::{
     Call, CloseReason, Config, Connection, Deadline, DialogEvent, Event, Failure, Identity, Instant, Kind,
@@ -48,7 +48,7 @@ fn a_frame_over_the_limit_is_refused_by_its_prefix() {
 /// W-4, W-40.
 #[test]
 fn what_is_announced_is_not_reserved() {
-    let mut pair = Pair::established(Config::default());
+    let mut pair = pair();
     pair.end_mut(B).incoming.extend((16_u32 << 20).to_le_bytes());
     pair.end_mut(B).incoming.extend([0xc4; 1000]);
     pair.deliver(B, usize::MAX);
@@ -129,21 +129,9 @@ fn late_frames_are_no_strays() {
 /// Feeds `count` requests that B has to answer, none of whose answers is read.
 fn flood_unread(pair: &mut Pair, count: usize) {
     for n in 0..count {
-        let mut start = bytes::BytesMut::new();
         let cid = format!("refused-{n}");
-        scipp_proto::wire::encode(
-            &Message::Start(scipp_proto::wire::Start {
-                cid: (&cid).into(),
-                ns: "self".into(),
-                func: "no_such_method".into(),
-                kwargs: Kwargs::EMPTY,
-                uid_name: "alice".into(),
-                uid_uuid: "alice-uuid".into(),
-                pld_spec: "typing.Any".into(),
-            }),
-            &mut start,
-        );
-        let (now, mut start) = (pair.now(), start.as_ref());
+        let start = start(&cid, ("self", "no_such_method"), Kwargs::EMPTY, pair.uid(A));
+        let (now, mut start) = (pair.now(), &encoded(&start)[..]);
         while !start.is_empty() && !pair.end(B).conn.is_closed() {
             let taken = pair.conn(B).handle_input(now, start);
             start = &start[taken..];
@@ -249,7 +237,7 @@ fn unread_items_are_bounded_in_bytes_too() {
 /// D-12, D-28.
 #[test]
 fn a_pause_does_not_outlast_its_limit() {
-    let mut pair = Pair::established(Config::default());
+    let mut pair = pair();
     let (parent, child) = pair.open_streaming(A);
     pair.conn(B).set_inbox(child, 1, OverrunPolicy::Pause).unwrap();
     pair.conn(A).send(parent, int(1)).unwrap();
@@ -295,9 +283,8 @@ fn a_frame_that_drips_in_times_out() {
 fn every_frame_has_its_own_time() {
     let config = Config::default();
     let mut pair = Pair::established(config.clone());
-    let mut frame = bytes::BytesMut::new();
-    scipp_proto::wire::encode(&Message::Stop { cid: "never".into() }, &mut frame);
-    pair.end_mut(B).incoming.extend([frame.as_ref(), &frame[..1]].concat());
+    let frame = encoded(&Message::Stop { cid: "never".into() });
+    pair.end_mut(B).incoming.extend([&frame, &frame[..1]].concat());
     pair.deliver(B, 1);
     pair.advance(config.partial_frame_timeout / 2);
     pair.deliver(B, usize::MAX);
@@ -325,7 +312,7 @@ fn writing_that_makes_no_progress_times_out() {
 
 #[test]
 fn writing_in_time_disarms_the_deadline() {
-    let mut pair = Pair::established(Config::default());
+    let mut pair = pair();
     let now = pair.now();
     pair.conn(B).open(now, &call(Kind::Function)).unwrap();
     let frame = pair.conn(B).poll_transmit().unwrap();
@@ -338,7 +325,7 @@ fn writing_in_time_disarms_the_deadline() {
 /// D-35.
 #[test]
 fn a_graceful_close_has_an_end() {
-    let mut pair = Pair::established(Config::default());
+    let mut pair = pair();
     let (_, child) = pair.open(A, Kind::Function);
     let deadline = pair.now().saturating_add(Duration::from_secs(5));
     let now = pair.now();
@@ -356,14 +343,12 @@ fn a_graceful_close_has_an_end() {
 fn a_probe_gets_its_answer_and_nothing_more() {
     let us = Identity::new(Uid::new("us", "u"));
     let mut conn = Connection::new(Config::default(), us, 1, Instant::EPOCH);
-    let mut aid = bytes::BytesMut::new();
-    scipp_proto::wire::encode(&Message::Aid(Box::new(Identity::probe("p"))), &mut aid);
+    let aid = encoded(&Message::Aid(Box::new(Identity::probe("p"))));
     assert_eq!(conn.handle_input(Instant::EPOCH, &aid), aid.len());
     assert_eq!(conn.poll_event(), Some(Event::Closed { reason: CloseReason::Probe }));
     let answer = conn.poll_transmit().expect("our Aid may still be written");
-    let body = answer.slice(4..);
-    let answer = scipp_proto::wire::decode(&body, &Config::default().limits()).unwrap();
-    assert_eq!(answer.kind(), MsgKind::Aid);
+    let kinds = messages(answer, &Config::default().limits(), |answer| answer.kind());
+    assert_eq!(kinds, [MsgKind::Aid]);
     assert_eq!(conn.handle_input(Instant::EPOCH, &aid), 0);
 }
 
@@ -411,7 +396,7 @@ fn two_connections_never_affect_each_other() {
         pair.deliver(B, usize::MAX);
     };
     for attacked_at in 0..4 {
-        let mut alone = Pair::established(Config::default());
+        let mut alone = pair();
         let (mut healthy, mut hostile) = (alone.clone(), alone.clone());
         for step in 0..4 {
             script(&mut alone, step);

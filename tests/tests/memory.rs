@@ -3,11 +3,12 @@
 use std::alloc::System;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use scipp_conformance::bound;
-use scipp_conformance::script::{call, int};
-use scipp_proto::wire::{self, ErrorMsg, Message, Start};
-use scipp_proto::{Config, Connection, DialogId, Event, Identity, Instant, Kind, Kwargs, Payload, Take, Uid};
+use scipp_conformance::pair::uid_of;
+use scipp_conformance::script::{call, encoded, error_by, int, start};
+use scipp_proto::wire::{ErrorMsg, Message};
+use scipp_proto::{Config, Connection, DialogId, Event, Identity, Instant, Kind, Kwargs, Payload, Take};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -39,7 +40,7 @@ fn least<T: Ord>(mut measure: impl FnMut() -> T) -> T {
 }
 
 fn identity(name: &str) -> Identity {
-    Identity::new(Uid::new(name, name))
+    Identity::new(uid_of(name))
 }
 
 /// Moves everything that `from` has to say to `to`, and gives the events of `to` to `react`.
@@ -218,14 +219,8 @@ impl Attacker {
     }
 
     fn say(&mut self, message: &Message<'_>) -> Option<DialogId> {
-        let mut frame = BytesMut::new();
-        wire::encode(message, &mut frame);
-        self.bytes(&frame)
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> Option<DialogId> {
         let mut opened = None;
-        feed(&mut self.conn, bytes, |_, event| {
+        feed(&mut self.conn, &encoded(message), |_, event| {
             if let Event::Opened { id, .. } = event {
                 opened = Some(id);
             }
@@ -242,15 +237,7 @@ impl Attacker {
 
     /// Opens a context that has started and never reads.
     fn start(&mut self, cid: &str) -> Option<DialogId> {
-        let id = self.say(&Message::Start(Start {
-            cid: cid.into(),
-            ns: "demo".into(),
-            func: "deaf".into(),
-            kwargs: Kwargs::EMPTY,
-            uid_name: "mallory".into(),
-            uid_uuid: "mallory".into(),
-            pld_spec: "typing.Any".into(),
-        }))?;
+        let id = self.say(&start(cid, ("demo", "deaf"), Kwargs::EMPTY, &uid_of("mallory")))?;
         self.conn.accept(id, Kind::Context).unwrap();
         self.conn.started(id, int(0)).unwrap();
         self.conn.open_stream(id).unwrap();
@@ -325,24 +312,11 @@ fn kept_errors_pin_no_receive_buffers() {
     assert!(used <= bound, "{used} bytes are more than {bound}");
 }
 
-/// A type error with the offending message in it, as one map and as a plain map.
+/// A type error with the offending message in it.
 fn error_with_bad_msg(cid: &str) -> ErrorMsg {
-    let stop = Bytes::from_static(b"\x82\xa8msg_type\xa4Stop\xa3cid\xa1c");
-    let map = Payload::new(stop).unwrap();
-    ErrorMsg {
-        src_uid: Uid::new("mallory", "mallory"),
-        src_type_str: "MsgTypeError".to_owned(),
-        boxed_type_str: "MsgTypeError".to_owned(),
-        relay_path: vec![Uid::new("mallory", "mallory")],
-        message: None,
-        tb_str: String::new(),
-        canceller: None,
-        sender: None,
-        cid: Some(cid.into()),
-        bad_msg: None,
-        bad_msg_as_dict: Some(map),
-        repaired: false,
-    }
+    let stop = Payload::new(Bytes::from_static(b"\x82\xa8msg_type\xa4Stop\xa3cid\xa1c")).unwrap();
+    let error = error_by(uid_of("mallory"), "MsgTypeError");
+    ErrorMsg { cid: Some(cid.into()), bad_msg_as_dict: Some(stop), ..error }
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use scipp_conformance::pair::Pair;
 use scipp_conformance::pair::Side::{A, B};
-use scipp_conformance::script::{cid, error_by, inject, int, report};
+use scipp_conformance::script::{cid, error_by, inject, int, pair, report};
 use scipp_proto::wire::MsgKind::{Error, Return, Start};
 use scipp_proto::wire::{ErrorMsg, Message};
 use scipp_proto::{Config, Kind, Misuse, Outcome, OverrunPolicy, Payload, SendError, Take};
 
-use super::{failed_with, pair};
+use super::failed_with;
 
 /// D-7, D-8, D-20.
 #[test]
@@ -92,7 +92,7 @@ fn an_overrun_is_told_once_and_fails_the_sender() {
     assert_eq!(pair.conn(A).take(parent), Ok(Take::Failed));
     assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Failed));
     assert_eq!(pair.outcome(A, parent), None, "a notice is not an ending");
-    let [ours, theirs] = [A, B].map(|side| pair.end(side).conn.identity().uid.clone());
+    let [ours, theirs] = [A, B].map(|side| pair.uid(side).clone());
     let cid = cid(&pair.end(A).conn, parent).into();
     let notice = ErrorMsg { cid: Some(cid), sender: Some(ours), ..error_by(theirs, "StreamOverrun") };
     inject(&mut pair, A, &Message::Error(Box::new(notice)));

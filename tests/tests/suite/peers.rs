@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 
-use scipp_conformance::script::{Unsendable, error_by};
+use scipp_conformance::script::{Unsendable, encoded, error_by};
 
-use crate::driver::proto::wire::{self, ErrorMsg, Message};
+use crate::driver::proto::wire::{ErrorMsg, Message};
 use crate::driver::proto::{Config, Connection, Identity, Instant, Kind, Payload, Uid};
 use crate::driver::{
     Actor, ActorBuilder, ChildContext, Context, Ending, Error, MsgStream, NoArgs, Portal, TaskError,
@@ -409,10 +409,8 @@ fn forge(listener: &TcpListener, spoil: Spoil) {
     conn.started(id, Payload::NIL).unwrap();
     let mut error = ErrorMsg { cid: Some(conn.dialog(id).unwrap().cid().into()), ..error_by(us, "KeyError") };
     spoil(&mut error);
-    let mut frame = bytes::BytesMut::new();
-    wire::encode(&Message::Error(Box::new(error)), &mut frame);
     raw::write_out(&mut conn, &mut socket);
-    socket.write_all(&frame).unwrap();
+    socket.write_all(&encoded(&Message::Error(Box::new(error)))).unwrap();
     socket.read_to_end(&mut Vec::new()).unwrap();
 }
 
