@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::errors::goes_on;
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{C, P, Seat, Stage, payload};
+use crate::stage::{C, OPEN, P, Seat, Stage, payload};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(146, "nothing breaks and the parent is interrupted", "D-15 D-47", interrupted)
@@ -44,8 +44,6 @@ pub(crate) const ALL: &[Scenario] = &[
         .as_reference(forgiven)
         .drivers(&["faults::s154_frames_that_are_no_messages"]),
 ];
-
-const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
 
 /// A streaming context in which each end has sent an item.
 fn echoing(s: &mut Stage) -> (Seat, Seat) {

@@ -24,6 +24,9 @@ use crate::words::Ids;
 pub(crate) const P: &str = "P";
 pub(crate) const C: &str = "C";
 
+/// What they send each other until a context has started with 0.
+pub(crate) const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
+
 /// One end of one dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Seat {
