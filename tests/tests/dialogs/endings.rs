@@ -124,25 +124,6 @@ fn losing_the_connection_ends_every_dialog_once() {
     }
 }
 
-/// D-19.
-#[test]
-fn a_stream_that_was_over_is_over_whatever_came_then() {
-    for is_stopped in [false, true] {
-        let mut pair = pair();
-        let (parent, child) = pair.open_streaming(A);
-        pair.conn(B).send(child, int(1)).unwrap();
-        if is_stopped {
-            pair.conn(B).stop(child).unwrap();
-        }
-        pair.settle();
-        pair.cut(true);
-        assert_eq!(pair.conn(A).take(parent), Ok(Take::Item(int(1))));
-        let end = if is_stopped { Take::End } else { Take::Failed };
-        assert_eq!(pair.conn(A).take(parent), Ok(end));
-        assert!(matches!(pair.outcome(A, parent), Some(Outcome::Disconnected(_))));
-    }
-}
-
 /// D-22, W-6.
 #[test]
 fn the_end_inside_a_frame_is_reported_as_such() {
