@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 pub(crate) mod cancels;
 pub(crate) mod contexts;
+pub(crate) mod debugger;
 pub(crate) mod ends;
 pub(crate) mod fan_out;
 pub(crate) mod faults;
