@@ -91,7 +91,14 @@ pub fn report(type_name: &str) -> Report {
 
 /// A pair by default, established.
 pub fn pair() -> Pair {
-    Pair::established(Config::default())
+    pair_with(|_| ())
+}
+
+/// The same, its configuration changed at both ends.
+pub fn pair_with(change: impl FnOnce(&mut Config)) -> Pair {
+    let mut config = Config::default();
+    change(&mut config);
+    Pair::established(config)
 }
 
 impl Pair {
@@ -170,6 +177,19 @@ impl Pair {
     /// If a core wrote something that is no frame.
     pub fn in_flight(&self, side: Side) -> Vec<MsgKind> {
         self.messages(side, |message| message.kind())
+    }
+
+    /// The errors on their way to `side`.
+    ///
+    /// # Panics
+    ///
+    /// If a core wrote something that is no frame.
+    pub fn errors(&self, side: Side) -> Vec<ErrorMsg> {
+        let errors = self.messages(side, |message| match message {
+            Message::Error(error) => Some(error.as_ref().clone()),
+            _ => None,
+        });
+        errors.into_iter().flatten().collect()
     }
 
     /// The cancel request on its way to `side` is lost; gives its wire id.

@@ -7,12 +7,12 @@ use scipp_conformance::script::{actor_cancel, cid, int, pair};
 use scipp_proto::wire::{Fault, MsgKind};
 use scipp_proto::{Config, Connection, Failure, Kind, Outcome, Payload, PeerViolation};
 
-use crate::raw::{errors, fault, inject_body, inject_value, message, start, start_but, uid, violation};
+use crate::raw::{fault, inject_body, inject_value, message, start, start_but, uid, violation};
 
 /// B refused the request `cid` with an error of this class, told nobody, and goes on.
 fn assert_refused(pair: &mut Pair, cid: &str, type_name: &str) {
     pair.deliver(B, usize::MAX);
-    let errors = errors(pair);
+    let errors = pair.errors(A);
     let [error] = errors.as_slice() else { panic!("{errors:?}") };
     assert_eq!((error.cid.as_deref(), error.boxed_type_str.as_str()), (Some(cid), type_name));
     assert_eq!(error.src_uid, *pair.uid(B));
@@ -205,7 +205,7 @@ fn a_wrong_envelope_fails_the_live_dialog_it_is_about() {
     assert!(pair.end(B).conn.dialog(child).unwrap().must_unwind());
     pair.conn(B).unwound(child).unwrap();
     pair.drain(B);
-    let error = errors(&pair).remove(0);
+    let error = pair.errors(A).remove(0);
     assert_eq!((error.boxed_type_str.as_str(), error.cid.as_deref()), ("MsgTypeError", Some(cid.as_str())));
     assert!(error.tb_str.contains("\npld: expected Any, found no such field"), "{}", error.tb_str);
     assert_eq!(error.bad_msg_as_dict, None, "a Python receiver dies of a message without all its fields");

@@ -1,10 +1,10 @@
 //! What a hand-written peer says: frames right and wrong, on their way to B, the core under test.
 
 use rmpv::Value;
-use scipp_conformance::pair::Side::{A, B};
+use scipp_conformance::pair::Side::B;
 use scipp_conformance::pair::{Pair, uid_of};
 use scipp_conformance::script::{error_by, frame};
-use scipp_proto::wire::{ErrorMsg, Fault, Message};
+use scipp_proto::wire::{ErrorMsg, Fault};
 use scipp_proto::{CloseReason, PeerViolation};
 
 /// A frame with this body, right or wrong, on its way to B.
@@ -65,15 +65,6 @@ pub(crate) fn fault(pair: &Pair) -> &Fault {
         PeerViolation::Rejected(rejected) => &rejected.fault,
         other => panic!("{other:?}"),
     }
-}
-
-/// All errors on their way to A.
-pub(crate) fn errors(pair: &Pair) -> Vec<ErrorMsg> {
-    let error = |message: &Message<'_>| match message {
-        Message::Error(error) => Some((**error).clone()),
-        _ => None,
-    };
-    pair.messages(A, error).into_iter().flatten().collect()
 }
 
 pub(crate) fn error(cid: &str) -> ErrorMsg {

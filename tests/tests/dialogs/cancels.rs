@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scipp_conformance::pair::Side::{A, B};
 use scipp_conformance::pair::{Pair, uid_of};
-use scipp_conformance::script::{call, cid, error_by, inject, int, pair, report};
+use scipp_conformance::script::{call, cid, error_by, inject, int, pair, pair_with, report};
 use scipp_proto::phase::{CancelPhase, State};
 use scipp_proto::wire::MsgKind::{CancelAck, Error, Start, StartAck, Stop};
 use scipp_proto::wire::{ErrorMsg, Message};
@@ -328,9 +328,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A context of A's with two unread items, and its request to cancel it, which never reaches B.
 fn two_unread() -> (Pair, DialogId, String) {
-    let mut config = Config::default();
-    config.final_frame_timeout = Some(SECOND);
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.final_frame_timeout = Some(SECOND));
     let (parent, child) = pair.open_streaming(A);
     for n in [1, 2] {
         pair.conn(B).send(child, int(n)).unwrap();

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use scipp_conformance::pair::Side::{A, B};
 use scipp_conformance::pair::{Pair, Side, uid_of};
-use scipp_conformance::script::{call, cid, error_by, inject, int, pair, report, start};
+use scipp_conformance::script::{call, cid, error_by, inject, int, pair, pair_with, report, start};
 use scipp_proto::wire::MsgKind::Start;
 use scipp_proto::wire::{ErrorMsg, Message};
 use scipp_proto::{
-    CloseReason, Config, DialogEvent, DialogId, Event, Failure, Kind, Kwargs, Misuse, Outcome, Report,
+    CloseReason, DialogEvent, DialogId, Event, Failure, Kind, Kwargs, Misuse, Outcome, Report,
     RuntimeEndpoint, Take, Target,
 };
 
@@ -165,9 +165,7 @@ fn the_namespace_of_the_runtime_is_not_for_functions() {
 ///
 #[test]
 fn a_peer_that_makes_us_answer_and_does_not_read_is_let_go() {
-    let mut config = Config::default();
-    (config.outbox_bytes, config.max_owed) = (1000, 10);
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| (config.outbox_bytes, config.max_owed) = (1000, 10));
     let now = pair.now();
     for n in 0..100 {
         let Ok(parent) = pair.conn(A).open(now, &call(Kind::Function)) else { break };

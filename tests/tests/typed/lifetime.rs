@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{actor_cancel, call, frame, messages, pair};
+use scipp_conformance::pair::Side;
+use scipp_conformance::script::{actor_cancel, call, frame, messages, pair, pair_with};
 use scipp_proto::spec::{PldSpec, Slots};
 use scipp_proto::wire::{Message, MsgKind};
 use scipp_proto::{
@@ -92,9 +92,7 @@ fn unread_items_are_judged_as_well() {
 #[test]
 fn a_cancel_by_a_narrowing_has_its_time_however_long_nothing_was_told() {
     const TIMEOUT: Duration = Duration::from_secs(5);
-    let mut config = Config::default();
-    config.final_frame_timeout = Some(TIMEOUT);
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.final_frame_timeout = Some(TIMEOUT));
     let (parent, child) = pair.open_streaming(Side::A);
     pair.conn(Side::B).send(child, payload(YO)).unwrap();
     pair.settle();
@@ -297,9 +295,7 @@ fn a_narrowing_ends_itself_and_no_other() {
 
 #[test]
 fn a_reply_that_fits_in_no_frame_is_not_sent() {
-    let mut config = Config::default();
-    config.max_frame = 1000;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.max_frame = 1000);
     let (parent, child) = pair.open_streaming(Side::A);
     let reply = Payload::encode(&"x".repeat(2000)).unwrap();
     let terms = Terms { on_mistyped: TypePolicy::Reply(reply), ..terms("int") };
@@ -313,9 +309,7 @@ fn a_reply_that_fits_in_no_frame_is_not_sent() {
 /// What a peer does not read is kept: its own texts are not sent back to it then.
 #[test]
 fn a_bad_request_is_sent_back_only_to_who_reads() {
-    let mut config = Config::default();
-    config.outbox_bytes = 0;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.outbox_bytes = 0);
     let now = pair.now();
     let conn = pair.conn(Side::B);
     let mut echoed = Vec::new();

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, pair};
+use scipp_conformance::script::{call, pair, pair_with};
 use scipp_proto::phase::Role;
 use scipp_proto::spec::{PldSpec, Slots};
 use scipp_proto::wire::MsgKind;
@@ -84,9 +84,7 @@ fn ends_that_answer_each_others_answers_come_to_rest() {
 /// P-19, P-20.
 #[test]
 fn an_item_that_conforms_earns_the_replies_back() {
-    let mut config = Config::default();
-    config.max_replies = 1;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.max_replies = 1);
     let (parent, child) = pair.open_streaming(Side::A);
     pair.conn(Side::B).limit(child, &Arc::new(with(TypePolicy::Reply(payload(YO))))).unwrap();
     for (item, is_broken) in [(YO, false), (ONE, false), (YO, false), (YO, true)] {
@@ -190,9 +188,7 @@ fn an_earlier_failure_stays_the_outcome() {
 #[test]
 fn bad_items_of_a_task_that_is_ending_are_not_kept() {
     for (is_ending, judged, text_left) in [(true, 5, 5_000), (false, 1, 0)] {
-        let mut config = Config::default();
-        config.error_bytes = 10_000;
-        let mut pair = Pair::established(config);
+        let mut pair = pair_with(|config| config.error_bytes = 10_000);
         let (parent, child) = pair.open_streaming(Side::A);
         pair.conn(Side::B).limit(child, &Arc::new(with(TypePolicy::Cancel))).unwrap();
         if is_ending {
