@@ -1,6 +1,8 @@
 //! A task that several actors subscribe to: scenarios by their numbers.
 
-use crate::driver::{Actor, ChildContext, Context, Error, NoArgs, TaskError};
+use std::sync::Arc;
+
+use crate::driver::{Actor, ChildContext, Error, NoArgs, TaskError};
 
 use super::rig::Host;
 use super::wire::Wire;
@@ -21,7 +23,7 @@ fn publishes(ctx: &ChildContext) -> Result<(), TaskError> {
 /// Two actors have got what they want, one of them twice, when both bodies fail.
 fn are_ended_by(class: &'static str) {
     let told = Wire::new();
-    let tell = std::sync::Arc::clone(&told);
+    let tell = Arc::clone(&told);
     let publisher = Host::new("publisher", move |host, _| {
         host.context(PATH, move |ctx: ChildContext, _: NoArgs| {
             let ended = publishes(&ctx);
@@ -31,8 +33,10 @@ fn are_ended_by(class: &'static str) {
     });
     for (name, topics) in [("p", &["even"][..]), ("q", &["even", "odd"])] {
         let subscriber = Actor::builder(name).build();
-        let body = |ctx: &Context, (): ()| {
-            let stream = ctx.open_stream()?;
+        let portal = publisher.reached_by(&subscriber);
+        let (ctx, ()) = portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+        let stream = ctx.open_stream().unwrap();
+        let left = ctx.supervise(|| {
             for topic in topics {
                 stream.send(topic)?;
                 for number in 0..5 {
@@ -40,8 +44,7 @@ fn are_ended_by(class: &'static str) {
                 }
             }
             Err::<(), _>(TaskError::new(class, "as scripted"))
-        };
-        let left = publisher.reached_by(&subscriber).open_context(PATH, &NoArgs {}, body);
+        });
         assert_eq!(left, Err(TaskError::new(class, "as scripted")));
         let by = Some(subscriber.identity().uid.clone());
         assert_eq!(told.hear(), Err(TaskError::Call(Error::Cancelled { by })));
