@@ -12,6 +12,7 @@ pub(crate) mod overruns;
 pub(crate) mod peers;
 pub(crate) mod policies;
 pub(crate) mod precedence;
+pub(crate) mod publisher;
 pub(crate) mod raw;
 pub(crate) mod receiving;
 pub(crate) mod rig;
