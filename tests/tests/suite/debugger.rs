@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::driver::{ChildContext, Context, Ending, Error, NoArgs, Portal, TaskError};
 
 use super::ends::assert_disconnected;
-use super::rig::{Behind, Host, behind, remote};
+use super::rig::{Behind, Host, assert_cancelled, behind, remote};
 use super::terminal::{LOCK, assert_released, pauses, root};
 use super::wire::Wire;
 
@@ -124,8 +124,7 @@ fn s167_the_root_cancels_while_a_grandchild_is_paused() {
     let (ctx, ()) = portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
     session.lets_go_on('n', &ctx);
     portal.cancel_actor().unwrap();
-    let error = remote(ctx.wait());
-    assert_eq!((error.boxed_type(), error.canceller()), ("ContextCancelled", Some(session.root.uid())));
+    assert_cancelled(ctx.wait(), session.root.uid(), &[outer.uid()]);
 }
 
 #[test]

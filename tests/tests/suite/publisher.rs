@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::driver::{Actor, ChildContext, Error, NoArgs, TaskError};
+use crate::driver::{Actor, ChildContext, NoArgs, TaskError};
 
-use super::rig::Host;
+use super::rig::{Host, cancelled_by, uid};
 use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "publish");
@@ -46,8 +46,7 @@ fn are_ended_by(class: &'static str) {
             Err::<(), _>(TaskError::new(class, "as scripted"))
         });
         assert_eq!(left, Err(TaskError::new(class, "as scripted")));
-        let by = Some(subscriber.identity().uid.clone());
-        assert_eq!(told.hear(), Err(TaskError::Call(Error::Cancelled { by })));
+        assert_eq!(told.hear(), Err(TaskError::Call(cancelled_by(uid(&subscriber)))));
     }
 }
 

@@ -165,6 +165,7 @@ pub(crate) fn cancelled_by(uid: &Uid) -> Error {
     Error::Cancelled { by: Some(uid.clone()) }
 }
 
+/// Who an actor is.
 pub(crate) fn uid(actor: &Actor) -> &Uid {
     &actor.identity().uid
 }
