@@ -211,7 +211,7 @@ impl Pair {
 pub fn split(mut bytes: Bytes) -> Option<Vec<Bytes>> {
     let mut frames = Vec::new();
     while !bytes.is_empty() {
-        let whole = PREFIX.checked_add(body_len(&bytes, usize::MAX).ok()??)?;
+        let whole = PREFIX + body_len(&bytes, usize::MAX).ok()??;
         if bytes.len() < whole {
             return None;
         }
@@ -266,4 +266,13 @@ pub fn inject(pair: &mut Pair, side: Side, message: &Message<'_>) {
 /// If it was released.
 pub fn cid(conn: &Connection, id: DialogId) -> String {
     conn.dialog(id).expect("not released").cid().to_owned()
+}
+
+#[test]
+fn a_frame_that_is_cut_anywhere_is_none() {
+    let stop = encoded(&Message::Stop { cid: "c".into() });
+    assert_eq!(split(stop.repeat(2).into()), Some(vec![stop.clone(); 2]));
+    for at in 1..stop.len() {
+        assert_eq!(split([&stop, &stop[..at]].concat().into()), None, "{at}");
+    }
 }

@@ -156,11 +156,4 @@ mod tests {
         hollow.bad_msg_as_dict = Some(Payload::new((&b"\x80"[..]).into()).expect("a map"));
         watch(&[Message::Error(hollow)]);
     }
-
-    #[test]
-    #[should_panic(expected = "whole frames only")]
-    fn half_a_frame_is_noticed() {
-        let pair = pair();
-        Watch::default().sent(&[1, 0], &pair.end(Side::A).conn);
-    }
 }
