@@ -268,48 +268,48 @@ fn small() -> Config {
     config
 }
 
-#[test]
-fn unread_items_pin_no_receive_buffers() {
-    const DIALOGS: usize = 64;
+/// After such an attack no more is kept than so many dialogs may cost.
+fn assert_bounded(what: &str, dialogs: usize, attack: impl FnOnce(&mut Attacker)) {
     let _alone = alone();
     let config = small();
     let before = live();
     let mut attacker = Attacker::new(&config);
-    let cids: Vec<String> = (0..DIALOGS).map(|n| format!("deaf-{n}")).collect();
-    let ids: Vec<DialogId> = cids.iter().filter_map(|cid| attacker.start(cid)).collect();
-    for round in 0..config.inbox_items {
-        for (at, cid) in cids.iter().enumerate() {
-            attacker.say(&Message::Yield { cid: cid.into(), pld: int(7) });
-            attacker.fill((round + at) % 2 == 0);
-        }
-    }
-    let unread: usize = ids.iter().map(|&id| attacker.conn.dialog(id).unwrap().unread()).sum();
-    assert_eq!(unread, 4096, "one-byte items, each in a buffer of its own");
-    let bound = bound::resting(&config, DIALOGS);
+    attack(&mut attacker);
+    let bound = bound::resting(&config, dialogs);
     let (used, said) = (live() - before, attacker.conn.memory());
-    println!("4,096 pinned items: {used} bytes used, {said} accounted, the bound is {bound}");
-    assert!(used <= bound, "{used} bytes are more than {bound}");
-    assert!(said <= bound);
+    println!("{dialogs} dialogs with {what}: {used} bytes used, {said} accounted, the bound is {bound}");
+    assert!(used <= bound && said <= bound, "{used} bytes, {said} accounted, are more than {bound}");
+}
+
+#[test]
+fn unread_items_pin_no_receive_buffers() {
+    const DIALOGS: usize = 64;
+    assert_bounded("unread items", DIALOGS, |attacker| {
+        let cids: Vec<String> = (0..DIALOGS).map(|n| format!("deaf-{n}")).collect();
+        let ids: Vec<DialogId> = cids.iter().filter_map(|cid| attacker.start(cid)).collect();
+        for round in 0..small().inbox_items {
+            for (at, cid) in cids.iter().enumerate() {
+                attacker.say(&Message::Yield { cid: cid.into(), pld: int(7) });
+                attacker.fill((round + at) % 2 == 0);
+            }
+        }
+        let unread: usize = ids.iter().map(|&id| attacker.conn.dialog(id).unwrap().unread()).sum();
+        assert_eq!(unread, 4096, "one-byte items, each in a buffer of its own");
+    });
 }
 
 #[test]
 fn kept_errors_pin_no_receive_buffers() {
     const DIALOGS: usize = 500;
-    let _alone = alone();
-    let config = small();
-    let before = live();
-    let mut attacker = Attacker::new(&config);
-    for n in 0..DIALOGS {
-        let cid = format!("parked-{n}");
-        attacker.start(&cid).unwrap();
-        attacker.say(&Message::Error(Box::new(error_with_bad_msg(&cid))));
-        attacker.fill(false);
-    }
-    assert!(attacker.conn.dialogs().all(|view| view.error().is_some()));
-    let bound = bound::resting(&config, DIALOGS);
-    let used = live() - before;
-    println!("{DIALOGS} kept errors: {used} bytes used, the bound is {bound}");
-    assert!(used <= bound, "{used} bytes are more than {bound}");
+    assert_bounded("errors", DIALOGS, |attacker| {
+        for n in 0..DIALOGS {
+            let cid = format!("parked-{n}");
+            attacker.start(&cid).unwrap();
+            attacker.say(&Message::Error(Box::new(error_with_bad_msg(&cid))));
+            attacker.fill(false);
+        }
+        assert!(attacker.conn.dialogs().all(|view| view.error().is_some()));
+    });
 }
 
 /// A type error with the offending message in it.
@@ -322,23 +322,17 @@ fn error_with_bad_msg(cid: &str) -> ErrorMsg {
 #[test]
 fn kept_results_pin_no_receive_buffers() {
     const DIALOGS: usize = 500;
-    let _alone = alone();
-    let config = small();
-    let before = live();
-    let mut attacker = Attacker::new(&config);
-    for n in 0..DIALOGS {
-        let id = attacker.conn.open(NOW, &call(Kind::Context)).unwrap();
-        let cid = attacker.conn.dialog(id).unwrap().cid().to_owned();
-        attacker.say(&Message::StartAck { cid: (&cid).into(), functype: Kind::Context });
-        attacker.say(&Message::Started { cid: (&cid).into(), pld: int(1) });
-        attacker.fill(false);
-        if n % 2 == 0 {
-            attacker.say(&Message::Return { cid: (&cid).into(), pld: int(2) });
+    assert_bounded("first values and results", DIALOGS, |attacker| {
+        for n in 0..DIALOGS {
+            let id = attacker.conn.open(NOW, &call(Kind::Context)).unwrap();
+            let cid = attacker.conn.dialog(id).unwrap().cid().to_owned();
+            attacker.say(&Message::StartAck { cid: (&cid).into(), functype: Kind::Context });
+            attacker.say(&Message::Started { cid: (&cid).into(), pld: int(1) });
             attacker.fill(false);
+            if n % 2 == 0 {
+                attacker.say(&Message::Return { cid: (&cid).into(), pld: int(2) });
+                attacker.fill(false);
+            }
         }
-    }
-    let bound = bound::resting(&config, DIALOGS);
-    let used = live() - before;
-    println!("{DIALOGS} kept first values and results: {used} bytes used, the bound is {bound}");
-    assert!(used <= bound, "{used} bytes are more than {bound}");
+    });
 }

@@ -57,7 +57,7 @@ fn the_handshake_has_one_deadline_for_all_its_bytes() {
 #[test]
 fn a_frame_that_drips_in_times_out() {
     let config = Config::default();
-    let mut pair = Pair::established(config.clone());
+    let mut pair = pair();
     inject(&mut pair, B, &Message::Stop { cid: "never".into() });
     pair.deliver(B, 1);
     pair.advance(config.partial_frame_timeout / 2);
@@ -68,7 +68,7 @@ fn a_frame_that_drips_in_times_out() {
 #[test]
 fn every_frame_has_its_own_time() {
     let config = Config::default();
-    let mut pair = Pair::established(config.clone());
+    let mut pair = pair();
     let frame = encoded(&Message::Stop { cid: "never".into() });
     pair.end_mut(B).incoming.extend([&frame, &frame[..1]].concat());
     pair.deliver(B, 1);
@@ -83,7 +83,7 @@ fn every_frame_has_its_own_time() {
 #[test]
 fn writing_that_makes_no_progress_times_out() {
     let config = Config::default();
-    let mut pair = Pair::established(config.clone());
+    let mut pair = pair();
     let (now, timeout) = (pair.now(), config.write_stall_timeout);
     pair.conn(B).open(now, &call(Kind::Function)).unwrap();
     let frame = pair.conn(B).poll_transmit().unwrap();
