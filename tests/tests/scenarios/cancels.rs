@@ -40,7 +40,9 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(85, "a request to end what does not run", "D-17 D44", request_for_nothing),
     scenario(86, "a request over another connection", "D-15 D-17 D24 D44", request_over_another_connection),
     scenario(87, "the request is not answered and the task returns", "D-28 D-40 D22", no_answer_but_a_result),
-    scenario(88, "neither answer nor final frame", "D-20 D-28 D-44 D22", no_answer_at_all).fix(),
+    scenario(88, "neither answer nor final frame", "D-20 D-28 D-44 D22", no_answer_at_all)
+        .fix()
+        .drivers(&["faults::s088_neither_answer_nor_final_frame"]),
     scenario(89, "frames of a cancellation in mid stream", "D-10 D-17", cancelled_in_mid_stream),
     scenario(90, "a task that takes its time to end", "D-17 D8", takes_its_time)
         .fix()

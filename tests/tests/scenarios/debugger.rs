@@ -14,17 +14,25 @@ use crate::terminal::{Terminal, pauses, releases, was_had};
 use giving_back::{gone, ways_to_give_back};
 
 pub(crate) const ALL: &[Scenario] = &[
-    scenario(163, "a task pauses again and again", "D-3 D-10 D-20 D14", pauses_again),
-    scenario(164, "a task that crashes pauses before it says so", "D-28 D14 D22", crashes),
+    scenario(163, "a task pauses again and again", "D-3 D-10 D-20 D14", pauses_again)
+        .drivers(&["debugger::s163_a_task_pauses_again_and_again"]),
+    scenario(164, "a task that crashes pauses before it says so", "D-28 D14 D22", crashes)
+        .drivers(&["debugger::s164_a_task_that_crashes_pauses_before_it_says_so"]),
     scenario(165, "several pause, in the order of asking", "D-2 D-20 D14", several_pause)
         .drivers(&["terminal::s165_several_pause_in_the_order_of_asking"]),
-    scenario(166, "the root fails while a child is paused", "D-15 D-47 D14", root_fails),
-    scenario(167, "the root cancels while a grandchild is paused", "D-15 D-18 D14", root_cancels),
+    scenario(166, "the root fails while a child is paused", "D-15 D-47 D14", root_fails)
+        .drivers(&["debugger::s166_the_root_fails_while_a_child_is_paused"]),
+    scenario(167, "the root cancels while a grandchild is paused", "D-15 D-18 D14", root_cancels)
+        .drivers(&["debugger::s167_the_root_cancels_while_a_grandchild_is_paused"]),
     scenario(168, "the root cancels a child that starts up", "D-15 D-16 D-17", cancelled_in_start_up),
-    scenario(169, "an error pauses each actor that it passes through", "D-26 D12 D14", pauses_on_its_way),
-    scenario(170, "the connection of a paused task is lost", "D-22 D14 D24 D41", loses_its_parent),
-    scenario(171, "a cancelled task pauses", "D-16 D-17 D-28 D14 D22", pauses_when_cancelled),
-    scenario(172, "only some actors can be debugged", "D-2 D-34", some_can_be_debugged),
+    scenario(169, "an error pauses each actor that it passes through", "D-26 D12 D14", pauses_on_its_way)
+        .drivers(&["debugger::s169_an_error_pauses_each_actor_that_it_passes_through"]),
+    scenario(170, "the connection of a paused task is lost", "D-22 D14 D24 D41", loses_its_parent)
+        .drivers(&["debugger::s170_the_connection_of_a_paused_task_is_lost"]),
+    scenario(171, "a cancelled task pauses", "D-16 D-17 D-28 D14 D22", pauses_when_cancelled)
+        .drivers(&["debugger::s171_a_cancelled_task_pauses"]),
+    scenario(172, "only some actors can be debugged", "D-2 D-34", some_can_be_debugged)
+        .drivers(&["debugger::s172_only_some_actors_can_be_debugged"]),
     scenario(173, "all ways to give the terminal back", "D-10 D-16 D-17 D-20 D-26 D14", ways_to_give_back)
         .drivers(&["terminal::s173_all_ways_to_give_the_terminal_back"]),
     scenario(174, "who holds the terminal or waits for it is gone", "D-22 D4 D14", gone)

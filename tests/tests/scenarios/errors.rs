@@ -22,7 +22,8 @@ pub(crate) const ALL: &[Scenario] = &[
         .drivers(&["calls::a_function_returns"]),
     scenario(116, "a function that does not exist", "D-2 D-34", |s| call_is_refused(s, "AttributeError"))
         .drivers(&["calls::what_is_not_served_is_refused"]),
-    scenario(117, "an actor that fails as a whole", "D-22 D25", actor_fails),
+    scenario(117, "an actor that fails as a whole", "D-22 D25", actor_fails)
+        .drivers(&["faults::s117_an_actor_that_fails_as_a_whole"]),
     scenario(118, "the caller is gone before the answer", "D-22 D4 D41", gone_before_the_answer)
         .drivers(&["ends::a_peer_that_goes_before_it_answers"]),
     scenario(119, "the caller is gone before the error", "D-22 D-45 D4 D41", gone_before_the_error)

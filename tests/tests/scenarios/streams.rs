@@ -18,8 +18,10 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(26, "two tasks of the child share a stream", "D-7", two_tasks_share_a_stream),
     scenario(27, "subscribers of a publisher are interrupted", "D-15 D-47", |s| {
         publisher(s, "KeyboardInterrupt")
-    }),
-    scenario(28, "subscribers of a publisher run out of time", "D-15 D-47", |s| publisher(s, "TooSlowError")),
+    })
+    .drivers(&["publisher::s027_subscribers_of_a_publisher_are_interrupted"]),
+    scenario(28, "subscribers of a publisher run out of time", "D-15 D-47", |s| publisher(s, "TooSlowError"))
+        .drivers(&["publisher::s028_subscribers_of_a_publisher_run_out_of_time"]),
     scenario(29, "a context and a generator are interrupted", "D-9 D-15 D-16 D-47", both_stream_types)
         .drivers(&["scenarios::s029_a_failing_body_ends_a_context_and_a_generator"]),
     scenario(30, "one task of the child closes while another sends", "D-8 D-19", closed_while_sending),
