@@ -1,20 +1,17 @@
 //! Three actors and more: scenarios of `spec/scenarios.md`, by their numbers.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::sync::Arc;
-use std::thread;
 
-use scipp_conformance::script::{Unsendable, encoded, error_by};
+use scipp_conformance::script::{Unsendable, error_by};
 
-use crate::driver::proto::wire::{ErrorMsg, Message};
-use crate::driver::proto::{Config, Connection, Identity, Instant, Kind, Payload, Uid};
+use crate::driver::proto::Uid;
+use crate::driver::proto::wire::ErrorMsg;
 use crate::driver::{
     Actor, ActorBuilder, ChildContext, Context, Ending, Error, MsgStream, NoArgs, Portal, TaskError,
 };
 
 use super::cancels::waits;
-use super::raw;
+use super::raw::ByHand;
 use super::rig::{Behind, Host, assert_cancelled, behind, cancelled_by, remote, uid};
 use super::wire::Wire;
 
@@ -386,21 +383,6 @@ fn s176_a_foreign_cancellation_passes_through_a_block() {
     assert_eq!(told.hear(), cancelled_by(uid(&root)));
 }
 
-/// An actor written by hand: its task fails with this error as soon as it has started.
-fn forge(listener: &TcpListener, spoil: Spoil) {
-    let mut socket = listener.accept().unwrap().0;
-    let us = Uid::new("forger", "forger-uuid");
-    let mut conn = Connection::new(Config::default(), Identity::new(us.clone()), 7, Instant::EPOCH);
-    let id = std::iter::repeat_with(|| raw::exchange(&mut conn, &mut socket)).flatten().next().unwrap();
-    conn.accept(id, Kind::Context).unwrap();
-    conn.started(id, Payload::NIL).unwrap();
-    let mut error = ErrorMsg { cid: Some(conn.dialog(id).unwrap().cid().into()), ..error_by(us, "KeyError") };
-    spoil(&mut error);
-    raw::write_out(&mut conn, &mut socket);
-    socket.write_all(&encoded(&Message::Error(Box::new(error)))).unwrap();
-    socket.read_to_end(&mut Vec::new()).unwrap();
-}
-
 /// Makes an error defective.
 type Spoil = fn(&mut ErrorMsg);
 
@@ -415,19 +397,20 @@ fn s177_defective_errors() {
         (|error| error.boxed_type_str = "ContextCancelled".into(), "ContextCancelled"),
     ];
     for (spoil, source) in spoils {
-        let forger = TcpListener::bind("127.0.0.1:0").unwrap();
-        let forging = thread::spawn({
-            let forger = forger.try_clone().unwrap();
-            move || forge(&forger, spoil)
+        let fails = |peer: &mut ByHand| {
+            peer.starts();
+            let mut error = ErrorMsg { cid: Some(peer.cid().into()), ..error_by(peer.uid(), "KeyError") };
+            spoil(&mut error);
+            peer.fails(error);
+        };
+        ByHand::meets(fails, |addr| {
+            let relay = Host::new("relay", relays);
+            relay.knows(relay.actor.connect_tcp(addr).unwrap());
+            let error = remote(lasting(&relay.reached_by(&Actor::builder("root").build())));
+            assert_eq!(error.source_type(), source);
+            let path: Vec<_> = error.relay_path().iter().map(Uid::name).collect();
+            assert_eq!(path, ["hand", "relay"]);
         });
-        let relay = Host::new("relay", relays);
-        relay.knows(relay.actor.connect_tcp(forger.local_addr().unwrap()).unwrap());
-        let error = remote(lasting(&relay.reached_by(&Actor::builder("root").build())));
-        assert_eq!(error.source_type(), source);
-        let path: Vec<_> = error.relay_path().iter().map(Uid::name).collect();
-        assert_eq!(path, ["forger", "relay"]);
-        drop(relay);
-        forging.join().unwrap();
     }
 }
 
