@@ -221,7 +221,7 @@ fn too_many_dialogs_of_our_own_are_not_opened() {
     assert_eq!(pair.in_flight(B), [MsgKind::Start], "a request to cancel is sent all the same");
 }
 
-/// D-12.
+/// D-11, D-12.
 #[test]
 fn unread_items_are_bounded_in_bytes_too() {
     let mut config = Config::default();

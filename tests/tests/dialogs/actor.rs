@@ -119,6 +119,17 @@ fn an_actor_cancel_is_taken_when_nothing_else_is() {
     }
 }
 
+///
+#[test]
+fn an_actor_cancel_is_taken_again() {
+    let mut pair = pair();
+    for cid in ["c-1", "c-2"] {
+        assert_eq!(ask(&mut pair, &start(cid, ("self", "cancel"), Kwargs::EMPTY)), [StartAck]);
+    }
+    let is_asked = |event: &&Event| matches!(event, Event::ActorCancelRequested { .. });
+    assert_eq!(pair.end(B).events.iter().filter(is_asked).count(), 2);
+}
+
 ///
 #[test]
 fn a_broken_rule_does_not_undo_an_actor_cancel() {

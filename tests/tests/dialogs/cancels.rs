@@ -160,6 +160,28 @@ fn a_cancel_before_acceptance_refuses_the_request() {
     assert!(matches!(pair.outcome(A, parent), Some(Outcome::Cancelled { confirmed: true, .. })));
 }
 
+/// Its application says when it is over, whoever else asks. (D-16, D-42)
+#[test]
+fn a_task_that_cancels_itself_before_acceptance_is_not_refused() {
+    let mut pair = pair();
+    let now = pair.now();
+    let parent = pair.conn(A).open(now, &call(Kind::Context)).unwrap();
+    pair.drain(A);
+    pair.deliver(B, usize::MAX);
+    let child = pair.next_opened(B).unwrap();
+    pair.conn(B).cancel(now, child).unwrap();
+    pair.conn(A).cancel(now, parent).unwrap();
+    pair.drain(A);
+    pair.deliver(B, usize::MAX);
+    assert_eq!(pair.in_flight(A), [StartAck], "of the request to cancel");
+    pair.conn(B).unwound(child).unwrap();
+    pair.drain(B);
+    assert_eq!(pair.in_flight(A), [StartAck, Error, CancelAck]);
+    pair.settle();
+    let view = pair.end(A).conn.dialog(parent).unwrap();
+    assert_eq!(view.canceller(), Some(&pair.end(B).conn.identity().uid));
+}
+
 /// D-17, D-20.
 #[test]
 fn an_ack_without_an_ending_ends_the_dialog_unconfirmed() {
