@@ -1,6 +1,6 @@
-//! Writes the seed corpus of the fuzz targets from the recordings and the hostile streams that lie
-//! beside the repository. Run it when the form of the inputs changes:
-//! `cargo run -p scipp-conformance --example seeds`.
+//! Writes the seed corpus of the fuzz targets from the recordings and the hostile streams that the tests use.
+//! Run it when the form of the inputs changes: `cargo run -p scipp-conformance --example seeds`. The more recordings
+//! and streams `SCIPP_TRANSCRIPTS` and `SCIPP_HOSTILE` name, the more forms the corpus shows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use scipp_conformance::fuzzing;
+use scipp_conformance::hostile::{self, Before, Case};
+use scipp_conformance::transcript::Directory;
 use scipp_proto::wire::{self, Message, MsgKind};
 use scipp_proto::{Config, Kind};
 use serde::Deserialize;
@@ -18,13 +20,12 @@ const MAX_STREAM: usize = 3000;
 const MAX_PROGRAM: usize = 400;
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let corpus = root.join("fuzz/corpus");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
     let mut frames = BTreeMap::new();
     let mut shapes = HashSet::new();
     let mut programs = BTreeMap::new();
     let mut values = BTreeMap::new();
-    for (name, lines) in recordings(&root.join("../shared/transcripts")) {
+    for (name, lines) in recordings(Directory::find().expect("recordings").root()) {
         for (at, stream) in streams(&lines).into_iter().enumerate() {
             if name.starts_with("type") {
                 values.extend(
@@ -41,9 +42,7 @@ fn main() {
         programs.insert(name, program(&lines));
     }
     let mut frames = pick(frames, 66);
-    let hostile = hostile(&root.join("../shared/hostile")).into_iter();
-    frames
-        .extend(pick(hostile.map(|(name, stream)| (name, fuzzing::seed(2, &[100], &stream))).collect(), 36));
+    frames.extend(pick(hostile_streams(), 36));
     write(&corpus.join("frames"), &frames);
     write(&corpus.join("ops"), &pick(programs, 48));
     write(&corpus.join("specs"), &types(&pick(values, 96)));
@@ -207,16 +206,17 @@ fn names_a_path(stream: &[u8]) -> bool {
 }
 
 /// A handshake and a hostile stream behind it.
-fn hostile(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let handshake = fs::read(dir.join("handshake.bin")).expect("the attacker's handshake");
+fn hostile_streams() -> BTreeMap<String, Vec<u8>> {
     let mut seeds = BTreeMap::new();
-    for path in files(&dir.join("cases"), "bin") {
-        let stream = fs::read(&path).expect("readable");
-        let case = fs::read_to_string(path.with_extension("json")).expect("readable");
-        let head: &[u8] = if case.contains("valid-handshake") { &handshake } else { &[] };
-        let stream = [head, &stream].concat();
-        if stream.len() <= MAX_STREAM && !names_a_path(&stream) {
-            seeds.insert(path.file_stem().expect("a file").to_string_lossy().into_owned(), stream);
+    for directory in hostile::Directory::all().expect("hostile streams") {
+        let handshake = directory.frames("handshake.bin").expect("the attacker's handshake");
+        for case in directory.cases() {
+            let Case { id, before, bytes, .. } = case.expect("readable");
+            let head: &[u8] = if before == Before::ValidHandshake { &handshake } else { &[] };
+            let stream = [head, &bytes].concat();
+            if stream.len() <= MAX_STREAM && !names_a_path(&stream) {
+                seeds.insert(id, fuzzing::seed(2, &[100], &stream));
+            }
         }
     }
     seeds

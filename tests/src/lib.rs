@@ -4,12 +4,13 @@
 //! [`value`] compares their JSON with MessagePack, [`replay`] plays each end of each recorded connection
 //! again with the real core. [`world`] puts cores under an observer that judges every frame and outcome, by
 //! [`precedence`] where things happen at once; [`model`] searches small worlds whole, [`simulate`] runs random ones.
-//! [`trace`] reads which rule is cited where, [`mutants`] breaks what is cited.
+//! [`hostile`] reads streams of attackers. [`trace`] reads which rule is cited where, [`mutants`] breaks what is cited.
 
 pub mod bound;
 pub mod chance;
 pub mod diagrams;
 pub mod fuzzing;
+pub mod hostile;
 pub mod listener;
 pub mod model;
 pub mod mutants;

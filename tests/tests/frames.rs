@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use rmpv::Value;
+use scipp_conformance::hostile;
+use scipp_conformance::transcript::Directory;
 use scipp_proto::Config;
 use scipp_proto::wire::{Fault, Limits, Message, MsgKind, What, decode, encode, frame};
 use serde::Deserialize;
@@ -306,19 +308,9 @@ fn limits() -> Limits {
     Limits { depth, cid: usize::MAX, name: usize::MAX, text: usize::MAX, relay_path: usize::MAX }
 }
 
-/// The recordings named by `SCIPP_TRANSCRIPTS`, or those beside the repository, or the committed ones.
 fn recordings() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let shared = root.join("../shared");
     let mut files = Vec::new();
-    match std::env::var_os("SCIPP_TRANSCRIPTS") {
-        Some(dir) => collect(Path::new(&dir), &mut files),
-        None if shared.join("transcripts").is_dir() => {
-            collect(&shared.join("transcripts"), &mut files);
-            files.extend(Some(shared.join("protocol/wire_examples.jsonl")).filter(|file| file.is_file()));
-        }
-        None => collect(&root.join("spec/vectors"), &mut files),
-    }
+    collect(Directory::find().unwrap().root(), &mut files);
     files
 }
 
@@ -362,18 +354,21 @@ fn unhex(hex: &str) -> Vec<u8> {
 /// accepted can be written and read again. (W-30 to W-32)
 #[test]
 fn hostile_bodies_are_judged_without_panic() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/hostile/cases");
-    let Ok(cases) = std::fs::read_dir(&dir) else { return };
-    let paths = cases.map(|case| case.unwrap().path());
-    for case in paths.filter(|path| path.extension().is_some_and(|ext| ext == "bin")) {
-        let place = case.display().to_string();
-        let mut rest = Bytes::from(std::fs::read(&case).unwrap());
+    let (mut accepted, mut refused) = (0, 0);
+    for case in hostile::Directory::all().unwrap().iter().flat_map(hostile::Directory::cases) {
+        let case = case.unwrap();
+        let mut rest = Bytes::from(case.bytes);
         while let Ok(Some(len)) = frame::body_len(&rest, Config::default().max_frame) {
             let mut body = rest.split_off(frame::PREFIX);
             rest = body.split_off(len.min(body.len()));
             if let Ok(message) = decode(&body, &Config::default().limits()) {
-                decode(&reencode(&message, &place), &limits()).expect(&place);
+                decode(&reencode(&message, &case.id), &limits()).expect(&case.id);
+                accepted += 1;
+            } else {
+                refused += 1;
             }
         }
     }
+    println!("hostile bodies: {accepted} accepted, {refused} refused");
+    assert!(accepted > 0 && refused > 0);
 }

@@ -2,129 +2,22 @@
 //! the same process sees nothing of it.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 use scipp_conformance::bound;
+use scipp_conformance::hostile::{Before, Case, Directory, End, Reading, Repeat};
 use scipp_conformance::listener::Listener;
 use scipp_proto::wire::{self, Message, MsgKind};
 use scipp_proto::{CloseReason, Config, Instant};
-use serde::Deserialize;
 
 const MODULE: &str = "hostile_target";
 /// The step of the virtual clock: the bystander's pace.
 const STEP: Duration = Duration::from_millis(100);
 
-#[derive(Deserialize)]
-struct Manifest {
-    limits: Limits,
-    bystander_cid: String,
-}
-
-#[derive(Deserialize)]
-struct Limits {
-    max_frame_bytes: usize,
-    handshake_timeout_ms: u64,
-    partial_frame_timeout_ms: u64,
-    max_live_dialogs: usize,
-    max_depth: usize,
-    max_queued_in_per_dialog: usize,
-    max_write_buffer_bytes: usize,
-    max_cid_bytes: usize,
-    write_stall_timeout_ms: u64,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    id: String,
-    before: String,
-    send: Send,
-    expect: Expect,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Send {
-    chunks: Option<Vec<Chunk>>,
-    repeat: Option<Repeat>,
-    read: String,
-    end: String,
-    hold_ms: u64,
-}
-
-#[derive(Deserialize)]
-struct Chunk {
-    len: usize,
-    pause_ms: u64,
-}
-
-#[derive(Deserialize)]
-struct Repeat {
-    off: usize,
-    len: usize,
-    times: usize,
-}
-
-#[derive(Deserialize)]
-struct Expect {
-    right: Vec<String>,
-    tolerated: Vec<String>,
-    dialog: Option<String>,
-    replies: Option<Vec<String>>,
-    probe_after: bool,
-    extra_rss_kib_max: usize,
-}
-
-/// The directory of cases, with the frames that all of them use.
-struct Corpus {
-    dir: PathBuf,
-    manifest: Manifest,
-}
-
-impl Corpus {
-    fn open() -> Option<Self> {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/hostile");
-        let text = fs::read_to_string(dir.join("MANIFEST.json")).ok()?;
-        Some(Self { dir, manifest: serde_json::from_str(&text).expect("the manifest") })
-    }
-
-    fn bytes(&self, name: &str) -> Vec<u8> {
-        fs::read(self.dir.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn cases(&self) -> Vec<Case> {
-        let entries = fs::read_dir(self.dir.join("cases")).expect("cases");
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-        paths.sort();
-        let parse = |path: &PathBuf| {
-            let text = fs::read_to_string(path).expect("readable");
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        };
-        paths.iter().map(parse).collect()
-    }
-
-    fn config(&self) -> Config {
-        let limits = &self.manifest.limits;
-        let mut config = Config::default();
-        config.max_frame = limits.max_frame_bytes;
-        config.handshake_timeout = Duration::from_millis(limits.handshake_timeout_ms);
-        config.partial_frame_timeout = Duration::from_millis(limits.partial_frame_timeout_ms);
-        config.max_peer_dialogs = limits.max_live_dialogs;
-        config.max_depth = limits.max_depth;
-        config.inbox_items = limits.max_queued_in_per_dialog;
-        config.outbox_bytes = limits.max_write_buffer_bytes;
-        config.max_cid = limits.max_cid_bytes;
-        config.write_stall_timeout = Duration::from_millis(limits.write_stall_timeout_ms);
-        config
-    }
-}
-
 /// The attacked connection, the bystander's, and the clock of both.
 struct Attack<'a> {
-    corpus: &'a Corpus,
+    directory: &'a Directory,
     now: Instant,
     victim: Listener,
     bystander: Listener,
@@ -133,13 +26,13 @@ struct Attack<'a> {
 }
 
 impl<'a> Attack<'a> {
-    fn new(corpus: &'a Corpus) -> Self {
+    fn new(directory: &'a Directory) -> Self {
         let now = Instant::EPOCH;
-        let listener = |seed| Listener::new(corpus.config(), MODULE, seed, now);
-        let (victim, bystander, ping) = (listener(1), listener(2), corpus.bytes("bystander-ping.bin"));
-        let mut attack = Self { corpus, now, victim, bystander, ping, memory: 0 };
-        attack.bystander.feed(now, &corpus.bytes("bystander-handshake.bin"));
-        attack.bystander.feed(now, &corpus.bytes("bystander-start.bin"));
+        let listener = |seed| Listener::new(directory.config(), MODULE, seed, now);
+        let (victim, bystander, ping) = (listener(1), listener(2), frames(directory, "bystander-ping.bin"));
+        let mut attack = Self { directory, now, victim, bystander, ping, memory: 0 };
+        attack.bystander.feed(now, &frames(directory, "bystander-handshake.bin"));
+        attack.bystander.feed(now, &frames(directory, "bystander-start.bin"));
         attack.bystander.output.clear();
         attack
     }
@@ -162,8 +55,7 @@ impl<'a> Attack<'a> {
 
     fn check(&mut self) {
         self.bystander.feed(self.now, &self.ping);
-        let cid = &self.corpus.manifest.bystander_cid;
-        let echo = kinds_of(&self.bystander.output, cid);
+        let echo = kinds_of(&self.bystander.output, self.directory.bystander_cid());
         assert_eq!(echo, [MsgKind::Yield], "the bystander is disturbed");
         self.bystander.output.clear();
         let conn = &self.victim.conn;
@@ -176,18 +68,17 @@ impl<'a> Attack<'a> {
     }
 
     fn send(&mut self, case: &Case) {
-        if case.before == "valid-handshake" {
-            let handshake = self.corpus.bytes("handshake.bin");
-            self.feed(&handshake);
+        if case.before == Before::ValidHandshake {
+            self.feed(&frames(self.directory, "handshake.bin"));
             assert!(self.victim.conn.peer().is_some(), "the handshake is valid");
             self.victim.output.clear();
         }
-        self.victim.is_read = case.send.read != "never";
-        let bytes = self.corpus.bytes(&format!("cases/{}.bin", case.id));
+        self.victim.is_read = case.send.read == Reading::Normal;
+        let bytes = case.bytes.as_slice();
         match &case.send.chunks {
-            None => self.feed(&bytes),
+            None => self.feed(bytes),
             Some(chunks) => {
-                let mut rest = bytes.as_slice();
+                let mut rest = bytes;
                 for chunk in chunks {
                     let (piece, left) = rest.split_at(chunk.len.min(rest.len()));
                     self.feed(piece);
@@ -202,11 +93,10 @@ impl<'a> Attack<'a> {
             }
         }
         self.wait(Duration::from_millis(case.send.hold_ms));
-        match case.send.end.as_str() {
-            "hold" => {}
-            "half-close" | "close" => self.victim.conn.handle_eof(self.now),
-            "reset" => self.victim.conn.handle_reset(self.now),
-            other => panic!("an end called {other}"),
+        match case.send.end {
+            End::Hold => {}
+            End::HalfClose | End::Close => self.victim.conn.handle_eof(self.now),
+            End::Reset => self.victim.conn.handle_reset(self.now),
         }
         self.victim.drain(self.now);
         self.check();
@@ -249,12 +139,11 @@ impl<'a> Attack<'a> {
 
     /// Whether a healthy dialog is served, on the attacked connection or on a new one.
     fn probe(&mut self, on_victim: bool) {
-        let (handshake, probe) = (self.corpus.bytes("handshake.bin"), self.corpus.bytes("probe.bin"));
-        let mut fresh = Listener::new(self.corpus.config(), MODULE, 3, self.now);
-        fresh.feed(self.now, &handshake);
+        let mut fresh = Listener::new(self.directory.config(), MODULE, 3, self.now);
+        fresh.feed(self.now, &frames(self.directory, "handshake.bin"));
         let listener = if on_victim { &mut self.victim } else { &mut fresh };
         let live = listener.conn.dialogs().count();
-        listener.feed(self.now, &probe);
+        listener.feed(self.now, &frames(self.directory, "probe.bin"));
         let got = kinds_of(&listener.output, "probe-1");
         // A connection that is full of live dialogs refuses one more, in order.
         let is_full = live >= listener.conn.config().max_peer_dialogs;
@@ -265,6 +154,10 @@ impl<'a> Attack<'a> {
             "probe: {got:?}"
         );
     }
+}
+
+fn frames(directory: &Directory, name: &str) -> Vec<u8> {
+    directory.frames(name).expect("frames of all cases")
 }
 
 /// Ids and kinds of the frames in `output`.
@@ -285,8 +178,8 @@ fn kinds_of(output: &[u8], cid: &str) -> Vec<MsgKind> {
 }
 
 /// One case: its outcome, and whether that is right (or tolerated).
-fn run(corpus: &Corpus, case: &Case) -> Result<(&'static str, bool, usize), String> {
-    let mut attack = Attack::new(corpus);
+fn run(directory: &Directory, case: &Case) -> Result<(&'static str, bool, usize), String> {
+    let mut attack = Attack::new(directory);
     attack.send(case);
     let outcomes = attack.outcomes();
     let first_of =
@@ -320,24 +213,21 @@ fn run(corpus: &Corpus, case: &Case) -> Result<(&'static str, bool, usize), Stri
 
 #[test]
 fn hostile_bytes_end_their_own_connection_at_most() {
-    let Some(corpus) = Corpus::open() else {
-        println!("skipped: no ../shared/hostile beside the repository");
-        return;
-    };
-    let cases = corpus.cases();
     let (mut right, mut tolerated, mut wrong) = (0, 0, Vec::new());
-    for case in &cases {
-        match run(&corpus, case) {
-            Ok((outcome, is_right, memory)) => {
-                let mark = if is_right { "right" } else { "tolerated" };
-                println!("{:50} {outcome:16} {mark:10} {:5} KiB", case.id, memory >> 10);
-                right += usize::from(is_right);
-                tolerated += usize::from(!is_right);
+    for directory in Directory::all().unwrap() {
+        for case in directory.cases().map(Result::unwrap) {
+            match run(&directory, &case) {
+                Ok((outcome, is_right, memory)) => {
+                    let mark = if is_right { "right" } else { "tolerated" };
+                    println!("{:50} {outcome:16} {mark:10} {:5} KiB", case.id, memory >> 10);
+                    right += usize::from(is_right);
+                    tolerated += usize::from(!is_right);
+                }
+                Err(complaint) => wrong.push(complaint),
             }
-            Err(complaint) => wrong.push(complaint),
         }
     }
-    println!("hostile: {} cases, {right} right, {tolerated} tolerated, {} wrong", cases.len(), wrong.len());
+    println!("hostile: {right} right, {tolerated} tolerated, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(right > 0);
 }
@@ -345,13 +235,10 @@ fn hostile_bytes_end_their_own_connection_at_most() {
 /// The judge itself: a peer that does nothing wrong is not called hostile, and one that does is.
 #[test]
 fn the_judge_tells_a_healthy_dialog_from_a_hostile_one() {
-    let Some(corpus) = Corpus::open() else {
-        println!("skipped: no ../shared/hostile beside the repository");
-        return;
-    };
-    let mut attack = Attack::new(&corpus);
-    attack.feed(&corpus.bytes("handshake.bin"));
-    attack.feed(&corpus.bytes("probe.bin"));
+    let directory = Directory::committed().unwrap();
+    let mut attack = Attack::new(&directory);
+    attack.feed(&frames(&directory, "handshake.bin"));
+    attack.feed(&frames(&directory, "probe.bin"));
     assert_eq!(attack.outcomes(), ["accepted"]);
     let message = Message::Stop { cid: "never-seen".into() };
     let mut frame = bytes::BytesMut::new();

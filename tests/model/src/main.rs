@@ -12,7 +12,12 @@ use std::time::Instant;
 use scipp_conformance::model::cases::{ALL, Size};
 
 fn main() -> ExitCode {
-    let is_blessed = std::env::args().skip(1).any(|arg| arg == "--bless");
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let is_blessed = args == ["--bless"];
+    if !is_blessed && !args.is_empty() {
+        eprintln!("usage: scipp-model [--bless]");
+        return ExitCode::FAILURE;
+    }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut found = Vec::new();
     let mut is_whole = true;
@@ -23,7 +28,8 @@ fn main() -> ExitCode {
         println!("{}: {one} ({:.1} s)", case.name, start.elapsed().as_secs_f64());
         if one.broken.is_some() != (case.size == Size::Stuck) {
             is_whole = false;
-            println!("{}", one.broken.as_ref().map_or(String::new(), |(_, actions)| case.draw(actions)));
+            let drawn = one.broken.as_ref().map(|(_, actions)| case.draw(actions));
+            println!("{}", drawn.as_deref().unwrap_or("does not hang"));
         }
         found.push((case, one));
     }

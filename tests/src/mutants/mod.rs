@@ -29,15 +29,15 @@ pub struct Trial {
 #[derive(Debug, Clone, Default)]
 pub struct Tests(BTreeMap<String, Vec<String>>);
 
-/// Draws `count` rules, and of each function that cites one at most `each` defects.
+/// All rules in an order that is drawn, and of each function that cites one at most `each` defects.
 ///
 /// Rules are left out that are cited only where `all` has no defects.
-pub fn draw(texts: &Texts, all: &[Mutant], seed: u64, count: usize, each: usize) -> Vec<Trial> {
+pub fn draw(texts: &Texts, all: &[Mutant], seed: u64, each: usize) -> Vec<Trial> {
     let trace = Trace::of(texts);
     let mut chance = Chance::new(seed);
     let mut rules: Vec<_> = trace.rules().filter(|(number, _)| number.series != Series::Difference).collect();
     let mut trials = Vec::new();
-    while trials.len() < count && !rules.is_empty() {
+    while !rules.is_empty() {
         let (rule, cited) = rules.swap_remove(chance.below(rules.len()));
         let mut mutants = Vec::new();
         for place in &cited.code {

@@ -31,33 +31,37 @@ const PATIENCE: &str = "120";
 /// Cargo cannot be run, or says what is not understood.
 pub fn list(root: &Path, packages: &[&str]) -> io::Result<Vec<Mutant>> {
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(root).args(["mutants", "--list", "--json"]);
+    cargo.current_dir(root).args(["mutants", "--list", "--json"]).stderr(Stdio::inherit());
     for package in packages {
         cargo.args(["--package", package]);
     }
-    Ok(serde_json::from_slice(&cargo.output()?.stdout)?)
+    let output = cargo.output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(format!("cargo mutants --list: {}", output.status)));
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// A tree with all defects of some trials in it, compiled.
 #[derive(Debug)]
-pub struct Bench {
-    /// Test programs by package and target.
-    programs: BTreeMap<(String, String), PathBuf>,
+pub struct Bench<'a> {
+    /// Those of which some defect compiles.
+    pub trials: Vec<&'a Trial>,
+    programs: Programs,
     unviable: BTreeSet<String>,
 }
 
-impl Bench {
-    /// Compiles the tree at `root`, a copy, with the defects of `trials`. What does not compile is left out.
+impl<'a> Bench<'a> {
+    /// Compiles the tree at `root`, a copy, with the defects of the first `count` of `trials`. Defects that do not compile
+    /// are left out, and so are trials without others; the next trials take their place.
     ///
     /// # Errors
     ///
     /// Cargo cannot be run, or the tree does not compile for another reason than a defect.
-    pub fn build(root: &Path, trials: &[Trial]) -> io::Result<Self> {
-        let mut mutants: Vec<&Mutant> = trials.iter().flat_map(|trial| &trial.mutants).collect();
-        mutants.sort_by(|a, b| a.name.cmp(&b.name));
-        mutants.dedup();
+    pub fn build(root: &Path, trials: &'a [Trial], count: usize) -> io::Result<Self> {
+        let all = trials.iter().flat_map(|trial| &trial.mutants);
         let files: BTreeSet<&str> =
-            mutants.iter().map(|mutant| mutant.file.as_str()).chain(["proto/src/lib.rs"]).collect();
+            all.map(|mutant| mutant.file.as_str()).chain(["proto/src/lib.rs"]).collect();
         let whole: Vec<_> = files
             .into_iter()
             .map(|file| Ok((root.join(file), fs::read(root.join(file))?)))
@@ -65,10 +69,16 @@ impl Bench {
         let mut unviable = BTreeSet::new();
         loop {
             whole.iter().try_for_each(|(path, text)| fs::write(path, text))?;
-            mutants.retain(|mutant| !unviable.contains(&mutant.name));
+            let is_viable = |mutant: &&Mutant| !unviable.contains(&mutant.name);
+            let has_viable = |trial: &&Trial| trial.mutants.iter().any(|mutant| is_viable(&mutant));
+            let chosen: Vec<&Trial> = trials.iter().filter(has_viable).take(count).collect();
+            let mut mutants: Vec<&Mutant> =
+                chosen.iter().flat_map(|trial| &trial.mutants).filter(is_viable).collect();
+            mutants.sort_by(|a, b| a.name.cmp(&b.name));
+            mutants.dedup();
             let woven = weave(root, &mutants)?;
-            match compile(root, trials)? {
-                Ok(programs) => return Ok(Self { programs, unviable }),
+            match compile(root, &chosen)? {
+                Ok(programs) => return Ok(Self { trials: chosen, programs, unviable }),
                 Err(errors) => {
                     let blamed: Vec<String> =
                         errors.iter().filter_map(|error| error.blames(&woven)).collect();
@@ -86,15 +96,15 @@ impl Bench {
     /// # Errors
     ///
     /// A test program cannot be run.
-    pub fn fates(&self, root: &Path, trial: &Trial) -> io::Result<Option<BTreeMap<String, Fate>>> {
-        if !self.passes(root, &trial.tests, "none")? {
+    pub fn fates(&self, trial: &Trial) -> io::Result<Option<BTreeMap<String, Fate>>> {
+        if !self.passes(&trial.tests, "none")? {
             return Ok(None);
         }
         let mut fates = BTreeMap::new();
         for mutant in &trial.mutants {
             let fate = if self.unviable.contains(&mutant.name) {
                 Fate::Unviable
-            } else if self.passes(root, &trial.tests, &mutant.name)? {
+            } else if self.passes(&trial.tests, &mutant.name)? {
                 Fate::Missed
             } else {
                 Fate::Caught
@@ -104,17 +114,20 @@ impl Bench {
         Ok(Some(fates))
     }
 
-    fn passes(&self, root: &Path, tests: &Tests, awake: &str) -> io::Result<bool> {
+    fn passes(&self, tests: &Tests, awake: &str) -> io::Result<bool> {
         for ((package, target), names) in tests.by_target() {
             let missing = || io::Error::other(format!("no program for {package} {target}"));
             let program = self.programs.get(&(package.clone(), target.clone())).ok_or_else(missing)?;
-            let directory = root.join(if package == "scipp-conformance" { "tests" } else { "proto" });
             // The harness of the scenarios takes one name.
             let at_once = if target == "scenarios" { 1 } else { names.len() };
             for names in names.chunks(at_once.max(1)) {
                 // A defect may make it wait for ever.
                 let mut test = Command::new("timeout");
-                test.current_dir(&directory).env(AWAKE, awake).arg(PATIENCE).arg(program).args(names);
+                test.current_dir(&program.package)
+                    .env(AWAKE, awake)
+                    .arg(PATIENCE)
+                    .arg(&program.path)
+                    .args(names);
                 if !test.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success() {
                     return Ok(false);
                 }
@@ -129,6 +142,7 @@ impl Bench {
 struct Line {
     reason: String,
     package_id: Option<String>,
+    manifest_path: Option<PathBuf>,
     target: Option<Target>,
     executable: Option<PathBuf>,
     message: Option<Flaw>,
@@ -169,9 +183,18 @@ impl Flaw {
     }
 }
 
-type Programs = BTreeMap<(String, String), PathBuf>;
+/// A compiled target with tests.
+#[derive(Debug)]
+struct Program {
+    path: PathBuf,
+    /// Where cargo would run it.
+    package: PathBuf,
+}
 
-fn compile(root: &Path, trials: &[Trial]) -> io::Result<Result<Programs, Vec<Flaw>>> {
+/// By package and target.
+type Programs = BTreeMap<(String, String), Program>;
+
+fn compile(root: &Path, trials: &[&Trial]) -> io::Result<Result<Programs, Vec<Flaw>>> {
     let wanted: BTreeSet<(String, String)> =
         trials.iter().flat_map(|trial| trial.tests.by_target().into_keys()).collect();
     let mut cargo = Command::new("cargo");
@@ -192,12 +215,17 @@ fn compile(root: &Path, trials: &[Trial]) -> io::Result<Result<Programs, Vec<Fla
     for line in output.stdout.split(|&byte| byte == b'\n').filter(|line| line.starts_with(b"{")) {
         let line: Line = serde_json::from_slice(line)?;
         flaws.extend(line.message.filter(|flaw| flaw.level == "error"));
-        if let (true, Some(id), Some(target), Some(program)) =
-            (line.reason == "compiler-artifact", line.package_id, line.target, line.executable)
-        {
+        if let (true, Some(id), Some(manifest), Some(target), Some(path)) = (
+            line.reason == "compiler-artifact",
+            line.package_id,
+            line.manifest_path,
+            line.target,
+            line.executable,
+        ) {
             let is_test = target.kind.iter().any(|kind| kind == "test");
             let package = packages.iter().find(|package| id.contains(**package));
             let name = if is_test { target.name } else { "lib".to_owned() };
+            let program = Program { path, package: manifest.parent().unwrap_or(root).to_owned() };
             programs.extend(package.map(|package| (((*package).to_owned(), name), program)));
         }
     }

@@ -11,4 +11,4 @@ mod run;
 
 pub use counts::Counts;
 pub use links::Fault;
-pub use run::{Failure, run};
+pub use run::{Failure, Passed, run};

@@ -1,5 +1,7 @@
 //! One run.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use scipp_proto::phase::Role;
@@ -17,13 +19,22 @@ const BATCHES: usize = 14;
 /// Steps that one batch may take; more would mean that it does not come to an end.
 const MAX_STEPS: u64 = 100_000;
 
-/// A run that broke a rule.
+/// A run that broke no rule.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// What was met.
+    pub counts: Counts,
+    /// What happened in the last batch, if it was recorded.
+    pub diagram: String,
+}
+
+/// A run that broke a rule, or panicked.
 #[derive(Debug, Clone)]
 pub struct Failure {
     /// Its seed.
     pub seed: u64,
-    /// The rule.
-    pub broken: Broken,
+    /// The rule and how it was broken, or what the panic said.
+    pub broken: String,
     /// What happened in the last batch, if it was recorded.
     pub diagram: String,
 }
@@ -32,12 +43,22 @@ pub struct Failure {
 ///
 /// # Errors
 ///
-/// The rule that was broken.
-pub fn run(seed: u64, is_drawn: bool) -> Result<Counts, Box<Failure>> {
-    let mut run = Run::new(seed);
-    run.play(is_drawn).map_err(|broken| Box::new(Failure { seed, broken, diagram: draw(&run.world) }))?;
-    run.counts.seeds = 1;
-    Ok(run.counts)
+/// The rule that was broken, or the panic.
+pub fn run(seed: u64, is_drawn: bool) -> Result<Passed, Box<Failure>> {
+    let mut run = None;
+    let played = catch_unwind(AssertUnwindSafe(|| run.insert(Run::new(seed)).play(is_drawn)));
+    let diagram = run.as_ref().map_or_else(String::new, |run| draw(&run.world));
+    let broken = match played {
+        Ok(Ok(counts)) => return Ok(Passed { counts, diagram }),
+        Ok(Err(broken)) => broken.to_string(),
+        Err(panic) => format!("it panics: {}", message(&*panic)),
+    };
+    Err(Box::new(Failure { seed, broken, diagram }))
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
 struct Run {
@@ -56,7 +77,7 @@ impl Run {
         Self { world, chance, now: Instant::EPOCH, directions, counts: Counts::default() }
     }
 
-    fn play(&mut self, is_drawn: bool) -> Result<(), Broken> {
+    fn play(&mut self, is_drawn: bool) -> Result<Counts, Broken> {
         for _ in 0..BATCHES {
             if self.world.links.iter().any(|link| link.ends.iter().any(|end| end.is_closed)) {
                 // Lost connections are made anew.
@@ -71,7 +92,8 @@ impl Run {
             self.world.check_rest()?;
             self.count();
         }
-        Ok(())
+        self.counts.seeds = 1;
+        Ok(std::mem::take(&mut self.counts))
     }
 
     fn count(&mut self) {

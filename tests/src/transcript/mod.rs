@@ -53,22 +53,15 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The recordings to test with: the directory named by `SCIPP_TRANSCRIPTS`, else the full set beside
-    /// the repository, else the representative set inside it.
+    /// The recordings to test with: the directory named by `SCIPP_TRANSCRIPTS`, else the representative set
+    /// inside the repository.
     ///
     /// # Errors
     ///
     /// If that directory has no readable `index.json`.
     pub fn find() -> Result<Self, LoadError> {
-        if let Some(named) = std::env::var_os("SCIPP_TRANSCRIPTS") {
-            return Self::open(Path::new(&named));
-        }
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let beside = repository.join("../shared/transcripts");
-        if beside.join("index.json").is_file() {
-            return Self::open(&beside);
-        }
-        Self::committed()
+        std::env::var_os("SCIPP_TRANSCRIPTS")
+            .map_or_else(Self::committed, |named| Self::open(Path::new(&named)))
     }
 
     /// The representative recordings inside the repository.
@@ -94,6 +87,11 @@ impl Directory {
             what: error.to_string(),
         })?;
         Ok(Self { root: root.to_owned(), entries })
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// What the index lists.
