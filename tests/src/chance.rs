@@ -1,5 +1,20 @@
 //! Random choices from a seed.
 
+use std::env::{self, VarError};
+
+/// The seed of a test with random inputs, so that a run can be repeated: `SCIPP_SEED`, or 1 if that is not set.
+///
+/// # Panics
+///
+/// If it is not a number.
+pub fn seed() -> u64 {
+    match env::var("SCIPP_SEED") {
+        Ok(seed) => seed.parse().expect("SCIPP_SEED is a number"),
+        Err(VarError::NotPresent) => 1,
+        Err(error) => panic!("SCIPP_SEED: {error}"),
+    }
+}
+
 /// SplitMix64.
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);

@@ -7,7 +7,7 @@
 //! [`trace`] reads which rule is cited where, [`mutants`] breaks what is cited.
 
 pub mod bound;
-mod chance;
+pub mod chance;
 pub mod diagrams;
 pub mod fuzzing;
 pub mod listener;

@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use scipp_proto::{Config, Connection, DialogId, Event, Identity, Instant, Uid};
 
+/// The uid of an actor of this name.
+pub fn uid_of(name: &str) -> Uid {
+    Uid::new(name, format!("{name}-uuid"))
+}
+
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -61,7 +66,7 @@ impl Pair {
     pub fn between(names: [&str; 2], configs: [Config; 2], seed: u128) -> Self {
         let now = Instant::EPOCH;
         let end = |config, name, seed| End {
-            conn: Connection::new(config, Identity::new(Uid::new(name, format!("{name}-uuid"))), seed, now),
+            conn: Connection::new(config, Identity::new(uid_of(name)), seed, now),
             events: VecDeque::new(),
             incoming: VecDeque::new(),
         };
@@ -87,6 +92,11 @@ impl Pair {
     /// One end, to do something with it.
     pub fn end_mut(&mut self, side: Side) -> &mut End {
         &mut self.ends[side as usize]
+    }
+
+    /// Who one end is.
+    pub fn uid(&self, side: Side) -> &Uid {
+        &self.end(side).conn.identity().uid
     }
 
     /// One core.

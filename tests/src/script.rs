@@ -1,8 +1,14 @@
-//! Shorthand for scripted dialogs: what tests say to a pair of cores.
+//! Shorthand for scripted dialogs: what tests say to a pair of cores, and what they read of them.
 
-use bytes::Bytes;
-use scipp_proto::wire::{self, ErrorMsg, Message, MsgKind};
-use scipp_proto::{Call, Connection, DialogId, Kind, Kwargs, Outcome, Payload, Report, Target, Uid};
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+use scipp_proto::wire::frame::{PREFIX, body_len};
+use scipp_proto::wire::{self, ANY_PLD_SPEC, ErrorMsg, Limits, Message, MsgKind, Start};
+use scipp_proto::{
+    Call, Config, Connection, DialogId, Event, Kind, Kwargs, Outcome, Payload, Report, RuntimeEndpoint,
+    Target, Uid,
+};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
@@ -51,9 +57,48 @@ pub fn call(kind: Kind) -> Call {
     Call { target: Target::function("demo", "f"), kind, kwargs: Kwargs::EMPTY }
 }
 
+/// A call that asks for the end of the whole actor.
+pub fn actor_cancel() -> Call {
+    Call { target: Target::Runtime(RuntimeEndpoint::Cancel), ..call(Kind::Function) }
+}
+
+/// Arguments that are one text.
+///
+/// # Panics
+///
+/// If no core would take them.
+pub fn args(name: &str, value: &str) -> Kwargs {
+    Kwargs::encode(&BTreeMap::from([(name, value)])).expect("a map")
+}
+
+/// The first message of a dialog that a hand-written peer opens.
+pub fn start<'a>(cid: &'a str, (ns, func): (&'a str, &'a str), kwargs: Kwargs, by: &'a Uid) -> Message<'a> {
+    Message::Start(Start {
+        cid: cid.into(),
+        ns: ns.into(),
+        func: func.into(),
+        kwargs,
+        uid_name: by.name().into(),
+        uid_uuid: by.uuid().into(),
+        pld_spec: ANY_PLD_SPEC.into(),
+    })
+}
+
 /// An error of the application.
 pub fn report(type_name: &str) -> Report {
     Report::new(type_name, "as scripted")
+}
+
+/// A pair by default, established.
+pub fn pair() -> Pair {
+    pair_with(|_| ())
+}
+
+/// The same, its configuration changed at both ends.
+pub fn pair_with(change: impl FnOnce(&mut Config)) -> Pair {
+    let mut config = Config::default();
+    change(&mut config);
+    Pair::established(config)
 }
 
 impl Pair {
@@ -95,27 +140,101 @@ impl Pair {
         self.end(side).conn.dialog(id).expect("not released").outcome().cloned()
     }
 
+    /// `side` asks for the end of the actor at the other end; gives both handles.
+    ///
+    /// # Panics
+    ///
+    /// If it may not, or is refused.
+    pub fn cancel_actor(&mut self, side: Side) -> (DialogId, DialogId) {
+        let now = self.now();
+        let request = self.conn(side).open(now, &actor_cancel()).expect("the pair is established");
+        self.settle();
+        (request, self.asked_to_cancel(side.other()).expect("the request arrived"))
+    }
+
+    /// The last request to `side` for the end of its actor.
+    pub fn asked_to_cancel(&self, side: Side) -> Option<DialogId> {
+        self.end(side).events.iter().rev().find_map(|event| match event {
+            Event::ActorCancelRequested { id } => Some(*id),
+            _ => None,
+        })
+    }
+
+    /// What `of` makes of each message on its way to `side`.
+    ///
+    /// # Panics
+    ///
+    /// If a core wrote something that is no frame.
+    pub fn messages<T>(&self, side: Side, of: impl FnMut(&Message<'_>) -> T) -> Vec<T> {
+        let end = self.end(side);
+        messages(end.incoming.iter().copied().collect(), &end.conn.config().limits(), of)
+    }
+
     /// The kinds of the frames on their way to `side`.
     ///
     /// # Panics
     ///
     /// If a core wrote something that is no frame.
     pub fn in_flight(&self, side: Side) -> Vec<MsgKind> {
-        let bytes: Vec<u8> = self.end(side).incoming.iter().copied().collect();
-        kinds(&bytes, self.end(side))
+        self.messages(side, |message| message.kind())
+    }
+
+    /// The errors on their way to `side`.
+    ///
+    /// # Panics
+    ///
+    /// If a core wrote something that is no frame.
+    pub fn errors(&self, side: Side) -> Vec<ErrorMsg> {
+        let errors = self.messages(side, |message| match message {
+            Message::Error(error) => Some(error.as_ref().clone()),
+            _ => None,
+        });
+        errors.into_iter().flatten().collect()
+    }
+
+    /// The cancel request on its way to `side` is lost; gives its wire id.
+    ///
+    /// # Panics
+    ///
+    /// If anything else is on its way.
+    pub fn lose_request(&mut self, side: Side) -> String {
+        let lost = self.messages(side, |message| match message {
+            Message::Start(start) if start.func == "_cancel_task" => start.cid.to_string(),
+            other => panic!("no cancel request: {other:?}"),
+        });
+        self.end_mut(side).incoming.clear();
+        <[_; 1]>::try_from(lost).map(|[cid]| cid).expect("one request")
     }
 }
 
-fn kinds(mut bytes: &[u8], end: &crate::pair::End) -> Vec<MsgKind> {
-    let limits = end.conn.config().limits();
-    let mut kinds = Vec::new();
-    while let Some(len) = wire::frame::body_len(bytes, usize::MAX).expect("no limit") {
-        let (body, rest) = bytes[4..].split_at(len);
-        kinds.push(wire::decode(&Bytes::copy_from_slice(body), &limits).expect("a core wrote it").kind());
-        bytes = rest;
+/// The frames that `bytes` consist of, unless the last one is cut.
+pub fn split(mut bytes: Bytes) -> Option<Vec<Bytes>> {
+    let mut frames = Vec::new();
+    while !bytes.is_empty() {
+        let whole = PREFIX + body_len(&bytes, usize::MAX).ok()??;
+        if bytes.len() < whole {
+            return None;
+        }
+        frames.push(bytes.split_to(whole));
     }
-    assert!(bytes.is_empty(), "whole frames only");
-    kinds
+    Some(frames)
+}
+
+/// What `of` makes of each message that a core wrote.
+///
+/// # Panics
+///
+/// If it wrote anything but whole frames, and messages in them.
+pub fn messages<T>(bytes: Bytes, limits: &Limits, mut of: impl FnMut(&Message<'_>) -> T) -> Vec<T> {
+    let frames = split(bytes).expect("whole frames only").into_iter();
+    frames.map(|frame| of(&wire::decode(&frame.slice(PREFIX..), limits).expect("a core wrote it"))).collect()
+}
+
+/// Whether `error` tells its receiver that it sent too fast. (D-6)
+pub fn is_notice(error: &ErrorMsg, receiver: &Uid) -> bool {
+    error.src_type_str == "StreamOverrun"
+        && error.boxed_type_str == "StreamOverrun"
+        && error.sender.as_ref() == Some(receiver)
 }
 
 /// A frame with this body, right or wrong.
@@ -128,11 +247,16 @@ pub fn frame(body: &[u8]) -> Vec<u8> {
     [&len.to_le_bytes()[..], body].concat()
 }
 
+/// A message as a frame.
+pub fn encoded(message: &Message<'_>) -> Bytes {
+    let mut frame = BytesMut::new();
+    wire::encode(message, &mut frame);
+    frame.freeze()
+}
+
 /// Puts a message of a hand-written peer on the way to `side`.
 pub fn inject(pair: &mut Pair, side: Side, message: &Message<'_>) {
-    let mut frame = bytes::BytesMut::new();
-    wire::encode(message, &mut frame);
-    pair.end_mut(side).incoming.extend(frame);
+    pair.end_mut(side).incoming.extend(encoded(message));
 }
 
 /// The wire id of a dialog.
@@ -142,4 +266,13 @@ pub fn inject(pair: &mut Pair, side: Side, message: &Message<'_>) {
 /// If it was released.
 pub fn cid(conn: &Connection, id: DialogId) -> String {
     conn.dialog(id).expect("not released").cid().to_owned()
+}
+
+#[test]
+fn a_frame_that_is_cut_anywhere_is_none() {
+    let stop = encoded(&Message::Stop { cid: "c".into() });
+    assert_eq!(split(stop.repeat(2).into()), Some(vec![stop.clone(); 2]));
+    for at in 1..stop.len() {
+        assert_eq!(split([&stop, &stop[..at]].concat().into()), None, "{at}");
+    }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use scipp_proto::phase::{Phase, Role, Signal, step};
 use scipp_proto::tables::Row;
-use scipp_proto::wire::{self, ErrorMsg, Message};
+use scipp_proto::wire::{self, Message};
 use scipp_proto::{Connection, DialogRef, Kind};
 
+use crate::script::is_notice;
 use crate::world::{Remedy, Stage};
 
 /// Counts by line.
@@ -65,12 +66,8 @@ fn signal(message: &Message<'_>, conn: &Connection) -> Option<Signal> {
         Message::Return { .. } => Signal::Return,
         // The acknowledgement of an actor cancel is its result.
         Message::CancelAck { .. } => Signal::Return,
-        Message::Error(error) if is_notice(error, conn) => Signal::Notice,
+        Message::Error(error) if is_notice(error, &conn.identity().uid) => Signal::Notice,
         Message::Error(_) => Signal::Error,
         Message::Aid(_) | Message::SpawnSpec(_) | Message::Start(_) => return None,
     })
-}
-
-fn is_notice(error: &ErrorMsg, conn: &Connection) -> bool {
-    error.boxed_type_str == "StreamOverrun" && error.sender.as_ref() == Some(&conn.identity().uid)
 }

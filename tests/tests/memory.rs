@@ -3,11 +3,12 @@
 use std::alloc::System;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use scipp_conformance::bound;
-use scipp_conformance::script::{call, int};
-use scipp_proto::wire::{self, ErrorMsg, Message, Start};
-use scipp_proto::{Config, Connection, DialogId, Event, Identity, Instant, Kind, Kwargs, Payload, Take, Uid};
+use scipp_conformance::pair::uid_of;
+use scipp_conformance::script::{call, encoded, error_by, int, start};
+use scipp_proto::wire::{ErrorMsg, Message};
+use scipp_proto::{Config, Connection, DialogId, Event, Identity, Instant, Kind, Kwargs, Payload, Take};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -39,7 +40,7 @@ fn least<T: Ord>(mut measure: impl FnMut() -> T) -> T {
 }
 
 fn identity(name: &str) -> Identity {
-    Identity::new(Uid::new(name, name))
+    Identity::new(uid_of(name))
 }
 
 /// Moves everything that `from` has to say to `to`, and gives the events of `to` to `react`.
@@ -218,14 +219,8 @@ impl Attacker {
     }
 
     fn say(&mut self, message: &Message<'_>) -> Option<DialogId> {
-        let mut frame = BytesMut::new();
-        wire::encode(message, &mut frame);
-        self.bytes(&frame)
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> Option<DialogId> {
         let mut opened = None;
-        feed(&mut self.conn, bytes, |_, event| {
+        feed(&mut self.conn, &encoded(message), |_, event| {
             if let Event::Opened { id, .. } = event {
                 opened = Some(id);
             }
@@ -242,15 +237,7 @@ impl Attacker {
 
     /// Opens a context that has started and never reads.
     fn start(&mut self, cid: &str) -> Option<DialogId> {
-        let id = self.say(&Message::Start(Start {
-            cid: cid.into(),
-            ns: "demo".into(),
-            func: "deaf".into(),
-            kwargs: Kwargs::EMPTY,
-            uid_name: "mallory".into(),
-            uid_uuid: "mallory".into(),
-            pld_spec: "typing.Any".into(),
-        }))?;
+        let id = self.say(&start(cid, ("demo", "deaf"), Kwargs::EMPTY, &uid_of("mallory")))?;
         self.conn.accept(id, Kind::Context).unwrap();
         self.conn.started(id, int(0)).unwrap();
         self.conn.open_stream(id).unwrap();
@@ -281,90 +268,71 @@ fn small() -> Config {
     config
 }
 
-#[test]
-fn unread_items_pin_no_receive_buffers() {
-    const DIALOGS: usize = 64;
+/// After such an attack no more is kept than so many dialogs may cost.
+fn assert_bounded(what: &str, dialogs: usize, attack: impl FnOnce(&mut Attacker)) {
     let _alone = alone();
     let config = small();
     let before = live();
     let mut attacker = Attacker::new(&config);
-    let cids: Vec<String> = (0..DIALOGS).map(|n| format!("deaf-{n}")).collect();
-    let ids: Vec<DialogId> = cids.iter().filter_map(|cid| attacker.start(cid)).collect();
-    for round in 0..config.inbox_items {
-        for (at, cid) in cids.iter().enumerate() {
-            attacker.say(&Message::Yield { cid: cid.into(), pld: int(7) });
-            attacker.fill((round + at) % 2 == 0);
-        }
-    }
-    let unread: usize = ids.iter().map(|&id| attacker.conn.dialog(id).unwrap().unread()).sum();
-    assert_eq!(unread, 4096, "one-byte items, each in a buffer of its own");
-    let bound = bound::resting(&config, DIALOGS);
+    attack(&mut attacker);
+    let bound = bound::resting(&config, dialogs);
     let (used, said) = (live() - before, attacker.conn.memory());
-    println!("4,096 pinned items: {used} bytes used, {said} accounted, the bound is {bound}");
-    assert!(used <= bound, "{used} bytes are more than {bound}");
-    assert!(said <= bound);
+    println!("{dialogs} dialogs with {what}: {used} bytes used, {said} accounted, the bound is {bound}");
+    assert!(used <= bound && said <= bound, "{used} bytes, {said} accounted, are more than {bound}");
+}
+
+#[test]
+fn unread_items_pin_no_receive_buffers() {
+    const DIALOGS: usize = 64;
+    assert_bounded("unread items", DIALOGS, |attacker| {
+        let cids: Vec<String> = (0..DIALOGS).map(|n| format!("deaf-{n}")).collect();
+        let ids: Vec<DialogId> = cids.iter().filter_map(|cid| attacker.start(cid)).collect();
+        for round in 0..small().inbox_items {
+            for (at, cid) in cids.iter().enumerate() {
+                attacker.say(&Message::Yield { cid: cid.into(), pld: int(7) });
+                attacker.fill((round + at) % 2 == 0);
+            }
+        }
+        let unread: usize = ids.iter().map(|&id| attacker.conn.dialog(id).unwrap().unread()).sum();
+        assert_eq!(unread, 4096, "one-byte items, each in a buffer of its own");
+    });
 }
 
 #[test]
 fn kept_errors_pin_no_receive_buffers() {
     const DIALOGS: usize = 500;
-    let _alone = alone();
-    let config = small();
-    let before = live();
-    let mut attacker = Attacker::new(&config);
-    for n in 0..DIALOGS {
-        let cid = format!("parked-{n}");
-        attacker.start(&cid).unwrap();
-        attacker.say(&Message::Error(Box::new(error_with_bad_msg(&cid))));
-        attacker.fill(false);
-    }
-    assert!(attacker.conn.dialogs().all(|view| view.error().is_some()));
-    let bound = bound::resting(&config, DIALOGS);
-    let used = live() - before;
-    println!("{DIALOGS} kept errors: {used} bytes used, the bound is {bound}");
-    assert!(used <= bound, "{used} bytes are more than {bound}");
+    assert_bounded("errors", DIALOGS, |attacker| {
+        for n in 0..DIALOGS {
+            let cid = format!("parked-{n}");
+            attacker.start(&cid).unwrap();
+            attacker.say(&Message::Error(Box::new(error_with_bad_msg(&cid))));
+            attacker.fill(false);
+        }
+        assert!(attacker.conn.dialogs().all(|view| view.error().is_some()));
+    });
 }
 
-/// A type error with the offending message in it, as one map and as a plain map.
+/// A type error with the offending message in it.
 fn error_with_bad_msg(cid: &str) -> ErrorMsg {
-    let stop = Bytes::from_static(b"\x82\xa8msg_type\xa4Stop\xa3cid\xa1c");
-    let map = Payload::new(stop).unwrap();
-    ErrorMsg {
-        src_uid: Uid::new("mallory", "mallory"),
-        src_type_str: "MsgTypeError".to_owned(),
-        boxed_type_str: "MsgTypeError".to_owned(),
-        relay_path: vec![Uid::new("mallory", "mallory")],
-        message: None,
-        tb_str: String::new(),
-        canceller: None,
-        sender: None,
-        cid: Some(cid.into()),
-        bad_msg: None,
-        bad_msg_as_dict: Some(map),
-        repaired: false,
-    }
+    let stop = Payload::new(Bytes::from_static(b"\x82\xa8msg_type\xa4Stop\xa3cid\xa1c")).unwrap();
+    let error = error_by(uid_of("mallory"), "MsgTypeError");
+    ErrorMsg { cid: Some(cid.into()), bad_msg_as_dict: Some(stop), ..error }
 }
 
 #[test]
 fn kept_results_pin_no_receive_buffers() {
     const DIALOGS: usize = 500;
-    let _alone = alone();
-    let config = small();
-    let before = live();
-    let mut attacker = Attacker::new(&config);
-    for n in 0..DIALOGS {
-        let id = attacker.conn.open(NOW, &call(Kind::Context)).unwrap();
-        let cid = attacker.conn.dialog(id).unwrap().cid().to_owned();
-        attacker.say(&Message::StartAck { cid: (&cid).into(), functype: Kind::Context });
-        attacker.say(&Message::Started { cid: (&cid).into(), pld: int(1) });
-        attacker.fill(false);
-        if n % 2 == 0 {
-            attacker.say(&Message::Return { cid: (&cid).into(), pld: int(2) });
+    assert_bounded("first values and results", DIALOGS, |attacker| {
+        for n in 0..DIALOGS {
+            let id = attacker.conn.open(NOW, &call(Kind::Context)).unwrap();
+            let cid = attacker.conn.dialog(id).unwrap().cid().to_owned();
+            attacker.say(&Message::StartAck { cid: (&cid).into(), functype: Kind::Context });
+            attacker.say(&Message::Started { cid: (&cid).into(), pld: int(1) });
             attacker.fill(false);
+            if n % 2 == 0 {
+                attacker.say(&Message::Return { cid: (&cid).into(), pld: int(2) });
+                attacker.fill(false);
+            }
         }
-    }
-    let bound = bound::resting(&config, DIALOGS);
-    let used = live() - before;
-    println!("{DIALOGS} kept first values and results: {used} bytes used, the bound is {bound}");
-    assert!(used <= bound, "{used} bytes are more than {bound}");
+    });
 }

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use scipp_conformance::pair::{Pair, Side};
 use scipp_conformance::replay::report::Report;
-use scipp_conformance::script::{call, cid, inject, int};
+use scipp_conformance::script::{call, cid, encoded, error_by, inject, int, pair};
 use scipp_conformance::tally::Tally;
 use scipp_conformance::transcript::Directory;
 use scipp_proto::phase::{Phase, Role, Signal, Verdict, step};
 use scipp_proto::tables::{self, Row};
+use scipp_proto::wire::frame::PREFIX;
 use scipp_proto::wire::{ErrorMsg, Message};
 use scipp_proto::{Config, DialogId, Kind};
 
@@ -48,7 +49,7 @@ struct Bench {
 
 impl Bench {
     fn new(kind: Kind, role: Role) -> Self {
-        let mut pair = Pair::established(Config::default());
+        let mut pair = pair();
         let now = pair.now();
         let parent = pair.conn(Side::A).open(now, &call(kind)).unwrap();
         let cid = cid(&pair.end(Side::A).conn, parent);
@@ -111,28 +112,14 @@ impl Bench {
         let us = self.us;
         self.pair.end_mut(us).incoming.clear();
         inject(&mut self.pair, us, message);
-        let body: Vec<u8> = self.pair.end(us).incoming.iter().skip(4).copied().collect();
-        tally.observe(&self.pair.end(us).conn, &body.into());
+        tally.observe(&self.pair.end(us).conn, &encoded(message).slice(PREFIX..));
         self.pair.deliver(us, usize::MAX);
     }
 
     fn error(&self, type_name: &str) -> ErrorMsg {
-        let conn = &self.pair.end(self.us).conn;
-        let peer = conn.peer().unwrap().uid.clone();
-        ErrorMsg {
-            src_uid: peer.clone(),
-            src_type_str: type_name.into(),
-            boxed_type_str: type_name.into(),
-            relay_path: vec![peer],
-            message: None,
-            tb_str: String::new(),
-            canceller: None,
-            sender: (type_name == "StreamOverrun").then(|| conn.identity().uid.clone()),
-            cid: Some(self.cid.as_str().into()),
-            bad_msg: None,
-            bad_msg_as_dict: None,
-            repaired: false,
-        }
+        let [us, peer] = [self.us, self.us.other()].map(|side| self.pair.uid(side).clone());
+        let sender = (type_name == "StreamOverrun").then_some(us);
+        ErrorMsg { sender, cid: Some(self.cid.as_str().into()), ..error_by(peer, type_name) }
     }
 
     fn answer_our_cancel(&mut self, tally: &mut Tally) {
@@ -140,10 +127,7 @@ impl Bench {
         self.pair.end_mut(self.us.other()).incoming.clear();
         self.pair.conn(self.us).cancel(now, self.id).unwrap();
         self.pair.drain(self.us);
-        let request: Vec<u8> = self.pair.end(self.us.other()).incoming.iter().skip(4).copied().collect();
-        let body = bytes::Bytes::from(request);
-        let limits = Config::default().limits();
-        let cid = scipp_proto::wire::decode(&body, &limits).unwrap().cid().unwrap().to_owned();
+        let cid = self.pair.lose_request(self.us.other());
         self.frame(&Message::CancelAck { cid: (&cid).into(), pld: true }, tally);
     }
 }

@@ -15,7 +15,7 @@ mod world;
 pub use frames::{frames, own_cids, seed};
 pub use ops::ops;
 pub use specs::specs;
-pub(crate) use watch::{check_error, is_notice};
+pub(crate) use watch::check_error;
 
 use std::hash::{BuildHasher, Hasher};
 

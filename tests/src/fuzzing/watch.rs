@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use scipp_proto::wire::{self, ErrorMsg, Limits, LooseMsg, Message, MsgKind};
 use scipp_proto::{Connection, Payload, Uid};
+
+use crate::script::{is_notice, messages};
 
 /// What one core has written so far, as far as it forbids something later.
 #[derive(Debug, Clone, Default)]
@@ -18,20 +20,15 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Checks what `conn` has just handed out: whole frames in the reference's form, within the contract.
-    pub(super) fn sent(&mut self, mut bytes: &[u8], conn: &Connection) {
+    pub(super) fn sent(&mut self, bytes: &[u8], conn: &Connection) {
         // A path grows by one hop with each relay; how much of it is kept is up to the receiver.
         let limits = Limits { relay_path: usize::MAX, ..conn.config().limits() };
-        while let Some(len) = wire::frame::body_len(bytes, usize::MAX).expect("no limit") {
-            let (body, rest) = bytes[wire::frame::PREFIX..].split_at(len);
-            let body = Bytes::copy_from_slice(body);
-            let message = wire::decode(&body, &limits).expect("a core wrote it");
-            let mut again = bytes::BytesMut::new();
-            wire::encode(&message, &mut again);
-            assert_eq!(again[wire::frame::PREFIX..], body, "not in the form of the reference");
-            self.message(&message, conn);
-            bytes = rest;
-        }
-        assert!(bytes.is_empty(), "whole frames only");
+        let mut again = BytesMut::new();
+        messages(Bytes::copy_from_slice(bytes), &limits, |message| {
+            wire::encode(message, &mut again);
+            self.message(message, conn);
+        });
+        assert_eq!(again, bytes, "not in the form of the reference");
     }
 
     /// Nothing more may be written for `cid`.
@@ -55,8 +52,8 @@ impl Watch {
                 assert!(self.opened.insert(cid.to_owned()), "an id used twice: {cid}");
                 if start.func == "_cancel_task" {
                     let target = start.kwargs.value("cid").expect("_cancel_task has one argument");
-                    let over = self.over.iter().any(|cid| payload_of(cid) == target);
-                    assert!(!over, "a cancel request after the ending");
+                    let target = target.decode::<String>().expect("an id is a text");
+                    assert!(!self.over.contains(&target), "a cancel request after the ending");
                 }
             }
             Message::Return { .. } | Message::CancelAck { .. } => self.is_over(cid),
@@ -72,13 +69,6 @@ impl Watch {
             _ => {}
         }
     }
-}
-
-/// Whether `error` tells its receiver, `peer`, that it sent too fast.
-pub(crate) fn is_notice(error: &ErrorMsg, peer: &Uid) -> bool {
-    error.src_type_str == "StreamOverrun"
-        && error.boxed_type_str == "StreamOverrun"
-        && error.sender.as_ref() == Some(peer)
 }
 
 /// Whether an `Error` of `us` to `peer` is one that no receiver dies of.
@@ -101,50 +91,29 @@ pub(crate) fn check_error(error: &ErrorMsg, us: &Uid, peer: &Uid) -> Result<(), 
     Err(format!("{wrong}: {error:?}"))
 }
 
-/// A text of at most 255 bytes as payload.
-fn payload_of(text: &str) -> Payload {
-    let len = u8::try_from(text.len()).expect("an id of ours is short");
-    let head: &[u8] = if len < 32 { &[0xa0 | len] } else { &[0xd9, len] };
-    Payload::new([head, text.as_bytes()].concat().into()).expect("a text is a value")
-}
-
 /// The observer itself: it lets a right frame pass and stops at a wrong one.
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pair::{Pair, Side};
-    use crate::script::int;
-    use bytes::BytesMut;
-    use scipp_proto::{Config, Identity, Kind};
+    use crate::pair::{Side, uid_of};
+    use crate::script::{encoded, error_by, int, pair};
+    use scipp_proto::{Identity, Kind};
 
     /// What a core that has said its `Aid` would write next.
     fn watch(messages: &[Message<'_>]) {
-        let pair = Pair::established(Config::default());
+        let pair = pair();
         let conn = &pair.end(Side::A).conn;
         let mut watch = Watch::default();
-        let mut bytes = BytesMut::new();
-        wire::encode(&Message::Aid(Box::new(conn.identity().clone())), &mut bytes);
-        for message in messages {
-            wire::encode(message, &mut bytes);
-        }
-        watch.sent(&bytes, conn);
+        let aid = Message::Aid(Box::new(conn.identity().clone()));
+        let frames: Vec<_> = [&aid].into_iter().chain(messages).map(encoded).collect();
+        watch.sent(&frames.concat(), conn);
     }
 
+    /// An error that arose at `src` and comes from Alice.
     fn error(src: &str, canceller: Option<Uid>, boxed: &str) -> Message<'static> {
-        Message::Error(Box::new(ErrorMsg {
-            src_uid: Uid::new(src, format!("{src}-uuid")),
-            src_type_str: boxed.to_owned(),
-            boxed_type_str: boxed.to_owned(),
-            relay_path: vec![Uid::new("alice", "alice-uuid")],
-            message: None,
-            tb_str: String::new(),
-            canceller,
-            sender: None,
-            cid: Some("c".into()),
-            bad_msg: None,
-            bad_msg_as_dict: None,
-            repaired: false,
-        }))
+        let error = error_by(uid_of("alice"), boxed);
+        let src_uid = uid_of(src);
+        Message::Error(Box::new(ErrorMsg { src_uid, canceller, cid: Some("c".into()), ..error }))
     }
 
     #[test]
@@ -186,12 +155,5 @@ mod tests {
         let Message::Error(mut hollow) = error("alice", None, "MsgTypeError") else { panic!() };
         hollow.bad_msg_as_dict = Some(Payload::new((&b"\x80"[..]).into()).expect("a map"));
         watch(&[Message::Error(hollow)]);
-    }
-
-    #[test]
-    #[should_panic(expected = "whole frames only")]
-    fn half_a_frame_is_noticed() {
-        let pair = Pair::established(Config::default());
-        Watch::default().sent(&[1, 0], &pair.end(Side::A).conn);
     }
 }

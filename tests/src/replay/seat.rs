@@ -9,6 +9,7 @@ use scipp_proto::wire::{ErrorMsg, Kind, MsgKind};
 use scipp_proto::{Era, Identity, Uid};
 
 use super::sent::{Body, Opening, Sent};
+use crate::script::is_notice;
 use crate::transcript::{Act, Actor, Line, LinkEvent, Transcript};
 
 /// What one actor did and got, over all its connections.
@@ -340,18 +341,13 @@ impl Seat {
 
     /// Whether this frame of ours tells the peer that it sends too fast.
     pub fn is_notice(&self, sent: &Sent) -> bool {
-        sent.error().is_some_and(|error| {
-            error.boxed_type_str == "StreamOverrun"
-                && error.sender.as_ref() == Some(&self.peer)
-                && error.src_uid == self.identity.uid
-        })
+        let is_ours = |error: &ErrorMsg| error.src_uid == self.identity.uid;
+        sent.error().is_some_and(|error| is_notice(error, &self.peer) && is_ours(error))
     }
 
     /// Whether this frame of the peer tells us that we send too fast.
     pub fn is_notice_to_us(&self, sent: &Sent) -> bool {
-        sent.error().is_some_and(|error| {
-            error.boxed_type_str == "StreamOverrun" && error.sender.as_ref() == Some(&self.identity.uid)
-        })
+        sent.error().is_some_and(|error| is_notice(error, &self.identity.uid))
     }
 
     fn insert_acts(&mut self, unclaimed: Vec<(usize, Arc<Act>)>) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use scipp_proto::wire::{self, ErrorMsg, Kind, Limits, Message, MsgKind, SpawnSpec, frame};
 use scipp_proto::{Config, Identity, Kwargs, Payload, Uid};
 
@@ -204,35 +204,4 @@ impl fmt::Display for Sent {
             Body::SpawnSpec(_) | Body::Stop | Body::CancelAck(_) => Ok(()),
         }
     }
-}
-
-/// The frames that `bytes` consist of.
-pub fn split(mut bytes: Bytes) -> Vec<Bytes> {
-    let mut frames = Vec::new();
-    while let Ok(Some(len)) = frame::body_len(&bytes, usize::MAX) {
-        if bytes.len() < frame::PREFIX + len {
-            break;
-        }
-        frames.push(bytes.split_to(frame::PREFIX + len));
-    }
-    if !bytes.is_empty() {
-        frames.push(bytes);
-    }
-    frames
-}
-
-/// The text `text` as a payload.
-pub fn text_payload(text: &str) -> Payload {
-    let mut bytes = BytesMut::new();
-    match u8::try_from(text.len()) {
-        Ok(len @ 0..=31) => bytes.extend_from_slice(&[0xa0 | len]),
-        Ok(len) => bytes.extend_from_slice(&[0xd9, len]),
-        Err(_) => {
-            let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
-            bytes.extend_from_slice(&[0xdb]);
-            bytes.extend_from_slice(&len.to_be_bytes());
-        }
-    }
-    bytes.extend_from_slice(text.as_bytes());
-    Payload::new(bytes.freeze()).unwrap_or(Payload::NIL)
 }

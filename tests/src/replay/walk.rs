@@ -11,7 +11,8 @@ use scipp_proto::wire::{self, Kind, Message};
 use scipp_proto::{CloseReason, Config, Connection, DialogId, DialogRef, Event, Instant, Kwargs};
 
 use super::seat::{Arrival, Plan, Seat, Step};
-use super::sent::{Body, Sent, split, text_payload};
+use super::sent::{Body, Sent};
+use crate::script::{args, split};
 use crate::tally::Tally;
 
 /// No deadline fires in a replay.
@@ -298,7 +299,8 @@ impl<'a> Walk<'a> {
         }
         while let Some(bytes) = self.core.poll_transmit() {
             self.core.handle_written(NOW, bytes.len());
-            for frame in split(bytes) {
+            let frames = split(bytes).ok_or_else(|| self.differs("we sent part of a frame"))?;
+            for frame in frames {
                 let sent = Sent::read(&frame)
                     .ok_or_else(|| self.differs(format!("we sent what is no message: {frame:02x?}")))?;
                 self.account(&sent)?;
@@ -379,7 +381,5 @@ impl<'a> Walk<'a> {
 
 /// The arguments of a cancel request for `cid`.
 pub fn cancel_kwargs(cid: &str) -> Kwargs {
-    let mut bytes = BytesMut::from(&b"\x81\xa3cid"[..]);
-    bytes.extend_from_slice(text_payload(cid).as_bytes());
-    Kwargs::new(bytes.freeze()).unwrap_or(Kwargs::EMPTY)
+    args("cid", cid)
 }

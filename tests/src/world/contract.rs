@@ -8,8 +8,9 @@ use scipp_proto::{Kind, Payload, RemoteError};
 use super::end::{Frame, Sort, cancel_target};
 use super::values::{is_mistyped, number};
 use super::{Broken, Dialog, Once, Rule, Seat, World};
-use crate::fuzzing::{check_error, is_notice};
+use crate::fuzzing::check_error;
 use crate::precedence::{Final, Why};
+use crate::script::is_notice;
 
 impl World {
     /// What one end has just handed out, frame by frame.

@@ -1,18 +1,17 @@
 //! Right messages at the wrong time or about the wrong dialog, and errors with defects.
 
 use rmpv::Value;
-use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, cid, inject, int, report};
+use scipp_conformance::pair::Side::{A, B};
+use scipp_conformance::pair::{Pair, uid_of};
+use scipp_conformance::script::{self, call, cid, inject, int, pair, report};
 use scipp_proto::phase::Role;
-use scipp_proto::wire::{ErrorMsg, Fault, Message, MsgKind, SpawnSpec, Start, WireAddr};
+use scipp_proto::wire::{ErrorMsg, Fault, Message, MsgKind, SpawnSpec, WireAddr};
 use scipp_proto::{
-    Call, CloseReason, Config, Event, Failure, Identity, Kind, Kwargs, Misuse, OpenError, Outcome, Payload,
-    PeerViolation, RemoteErrorKind, RuntimeEndpoint, Target, Uid, Verb,
+    Call, CloseReason, Config, Event, Failure, Kind, Kwargs, Misuse, OpenError, Outcome, Payload,
+    PeerViolation, RemoteErrorKind, Target, Verb,
 };
 
-use Side::{A, B};
-
-use crate::raw::{error, fault, inject_value, message, pair, start, start_but, uid, violation};
+use crate::raw::{error, fault, inject_value, message, start, start_but, uid, violation};
 
 /// D-33.
 #[test]
@@ -55,15 +54,7 @@ fn nothing_but_an_aid_comes_first() {
     let (parent, _) = pair.open(A, Kind::Function);
     let cid = cid(&pair.end(A).conn, parent);
     let first = [
-        Message::Start(Start {
-            cid: (&cid).into(),
-            ns: "demo".into(),
-            func: "f".into(),
-            kwargs: Kwargs::EMPTY,
-            uid_name: "alice".into(),
-            uid_uuid: "alice-uuid".into(),
-            pld_spec: "typing.Any".into(),
-        }),
+        script::start(&cid, ("demo", "f"), Kwargs::EMPTY, pair.uid(A)),
         Message::StartAck { cid: (&cid).into(), functype: Kind::Function },
         Message::Started { cid: (&cid).into(), pld: int(1) },
         Message::Yield { cid: (&cid).into(), pld: int(1) },
@@ -102,7 +93,8 @@ fn a_second_handshake_closes_the_connection() {
     spawned.spawned = true;
     for config in [Config::default(), spawned] {
         let mut pair = Pair::established(config);
-        inject(&mut pair, B, &Message::Aid(Box::new(Identity::new(Uid::new("alice", "alice-uuid")))));
+        let aid = Message::Aid(Box::new(pair.end(A).conn.identity().clone()));
+        inject(&mut pair, B, &aid);
         pair.deliver(B, usize::MAX);
         assert_eq!(*violation(&pair), PeerViolation::Late(MsgKind::Aid));
     }
@@ -130,7 +122,7 @@ fn a_spawn_spec_is_the_second_frame_of_a_parent_process_or_none() {
     pair.deliver(B, usize::MAX);
     assert_eq!(*violation(&pair), PeerViolation::Late(MsgKind::SpawnSpec));
 
-    let mut ordinary = crate::raw::pair();
+    let mut ordinary = script::pair();
     inject(&mut ordinary, B, &Message::SpawnSpec(Box::new(spawn_spec())));
     ordinary.deliver(B, usize::MAX);
     assert_eq!(*violation(&ordinary), PeerViolation::Late(MsgKind::SpawnSpec));
@@ -191,7 +183,7 @@ fn a_defective_error_still_fails_its_dialog() {
     type Defect = (&'static str, Value, fn(&ErrorMsg) -> bool);
     let bad_text = rmpv::decode::read_value(&mut [0xa3, b'K', 0xff, b'y'].as_slice()).unwrap();
     let defects: [Defect; 6] = [
-        ("relay_path", Value::Array(vec![]), |msg| msg.relay_path == [Uid::new("alice", "alice-uuid")]),
+        ("relay_path", Value::Array(vec![]), |msg| msg.relay_path == [uid_of("alice")]),
         ("boxed_type_str", "ContextCancelled".into(), |msg| msg.canceller.is_some()),
         ("tb_str", "x".repeat(70_000).into(), |msg| msg.tb_str.len() <= 64 << 10),
         ("relay_path", Value::Array(vec![uid("x"); 1000]), |msg| msg.relay_path.len() <= 64),
@@ -281,16 +273,8 @@ fn cancelling_what_is_not_there_has_no_effect() {
 #[test]
 fn an_actor_cancel_can_be_refused() {
     let mut pair = pair();
-    let cancel = Call {
-        target: Target::Runtime(RuntimeEndpoint::Cancel),
-        kind: Kind::Function,
-        kwargs: Kwargs::EMPTY,
-    };
-    let now = pair.now();
-    let parent = pair.conn(A).open(now, &cancel).unwrap();
-    pair.settle();
-    let Some(Event::ActorCancelRequested { id }) = pair.end_mut(B).events.pop_front() else { panic!() };
-    pair.conn(B).refuse(id, report("PermissionError")).unwrap();
+    let (parent, child) = pair.cancel_actor(A);
+    pair.conn(B).refuse(child, report("PermissionError")).unwrap();
     pair.drain(B);
     assert_eq!(pair.in_flight(A), [MsgKind::Error]);
     pair.settle();

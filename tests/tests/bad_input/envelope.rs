@@ -1,24 +1,21 @@
 //! Frames that are no messages, messages with wrong envelopes, and requests that are refused.
 
 use rmpv::Value;
-use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, cid, int};
+use scipp_conformance::pair::Pair;
+use scipp_conformance::pair::Side::{A, B};
+use scipp_conformance::script::{actor_cancel, cid, int, pair};
 use scipp_proto::wire::{Fault, MsgKind};
-use scipp_proto::{
-    Call, Config, Connection, Failure, Kind, Outcome, Payload, PeerViolation, RuntimeEndpoint, Target,
-};
+use scipp_proto::{Config, Connection, Failure, Kind, Outcome, Payload, PeerViolation};
 
-use Side::{A, B};
-
-use crate::raw::{errors, fault, inject_body, inject_value, message, pair, start, start_but, uid, violation};
+use crate::raw::{fault, inject_body, inject_value, message, start, start_but, uid, violation};
 
 /// B refused the request `cid` with an error of this class, told nobody, and goes on.
 fn assert_refused(pair: &mut Pair, cid: &str, type_name: &str) {
     pair.deliver(B, usize::MAX);
-    let errors = errors(pair);
+    let errors = pair.errors(A);
     let [error] = errors.as_slice() else { panic!("{errors:?}") };
     assert_eq!((error.cid.as_deref(), error.boxed_type_str.as_str()), (Some(cid), type_name));
-    assert_eq!(error.src_uid, pair.end(B).conn.identity().uid);
+    assert_eq!(error.src_uid, *pair.uid(B));
     assert!(pair.end(B).events.is_empty(), "nothing is run: {:?}", pair.end(B).events);
     assert_eq!(pair.end(B).conn.counters().refused, 1);
     pair.end_mut(A).incoming.clear();
@@ -181,7 +178,7 @@ fn cancel_requests_are_not_asked_for_their_name() {
     pair.deliver(B, usize::MAX);
     let view = pair.end(B).conn.dialog(child).unwrap();
     assert!(view.must_unwind());
-    assert_eq!(view.canceller(), Some(&pair.end(A).conn.identity().uid), "of the connection, not as claimed");
+    assert_eq!(view.canceller(), Some(pair.uid(A)), "of the connection, not as claimed");
 }
 
 /// D-31.
@@ -208,7 +205,7 @@ fn a_wrong_envelope_fails_the_live_dialog_it_is_about() {
     assert!(pair.end(B).conn.dialog(child).unwrap().must_unwind());
     pair.conn(B).unwound(child).unwrap();
     pair.drain(B);
-    let error = errors(&pair).remove(0);
+    let error = pair.errors(A).remove(0);
     assert_eq!((error.boxed_type_str.as_str(), error.cid.as_deref()), ("MsgTypeError", Some(cid.as_str())));
     assert!(error.tb_str.contains("\npld: expected Any, found no such field"), "{}", error.tb_str);
     assert_eq!(error.bad_msg_as_dict, None, "a Python receiver dies of a message without all its fields");
@@ -230,8 +227,7 @@ fn a_wrong_ack_answers_the_cancel_that_it_is_for() {
     let dialog = pair.end(B).conn.dialog(parent).unwrap();
     assert!(matches!(dialog.error(), Some(Failure::Violation(PeerViolation::Rejected(_)))));
 
-    let cancel = Call { target: Target::Runtime(RuntimeEndpoint::Cancel), ..call(Kind::Function) };
-    let cancel = pair.conn(B).open(now, &cancel).unwrap();
+    let cancel = pair.conn(B).open(now, &actor_cancel()).unwrap();
     let started = [("cid", cid(&pair.end(B).conn, cancel).into()), ("functype", "asyncfunc".into())];
     let ack = wrong(&pair.end(B).conn, cancel);
     inject_value(&mut pair, &message("StartAck", &started));

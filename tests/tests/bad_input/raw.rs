@@ -1,17 +1,11 @@
-//! What a hand-written peer says: frames right and wrong, on their way to B.
+//! What a hand-written peer says: frames right and wrong, on their way to B, the core under test.
 
 use rmpv::Value;
-use scipp_conformance::pair::{Pair, Side};
+use scipp_conformance::pair::Side::B;
+use scipp_conformance::pair::{Pair, uid_of};
 use scipp_conformance::script::{error_by, frame};
-use scipp_proto::wire::{self, ErrorMsg, Fault, Message};
-use scipp_proto::{CloseReason, Config, PeerViolation, Uid};
-
-use Side::{A, B};
-
-/// The core under test is B; A's side of the link is hand-written.
-pub(crate) fn pair() -> Pair {
-    Pair::established(Config::default())
-}
+use scipp_proto::wire::{ErrorMsg, Fault};
+use scipp_proto::{CloseReason, PeerViolation};
 
 /// A frame with this body, right or wrong, on its way to B.
 pub(crate) fn inject_body(pair: &mut Pair, body: &[u8]) {
@@ -32,7 +26,8 @@ pub(crate) fn message(tag: &str, fields: &[(&str, Value)]) -> Value {
 }
 
 pub(crate) fn uid(name: &str) -> Value {
-    Value::Array(vec![name.into(), format!("{name}-uuid").into()])
+    let uid = uid_of(name);
+    Value::Array(vec![uid.name().into(), uid.uuid().into()])
 }
 
 /// The fields of a `Start` that is right.
@@ -72,22 +67,6 @@ pub(crate) fn fault(pair: &Pair) -> &Fault {
     }
 }
 
-/// All errors on their way to A.
-pub(crate) fn errors(pair: &Pair) -> Vec<ErrorMsg> {
-    let bytes: Vec<u8> = pair.end(A).incoming.iter().copied().collect();
-    let mut bytes = bytes.as_slice();
-    let mut errors = Vec::new();
-    while let Some(len) = wire::frame::body_len(bytes, usize::MAX).unwrap() {
-        let (body, rest) = bytes[wire::frame::PREFIX..].split_at(len);
-        let body = bytes::Bytes::copy_from_slice(body);
-        if let Message::Error(error) = wire::decode(&body, &Config::default().limits()).unwrap() {
-            errors.push(*error);
-        }
-        bytes = rest;
-    }
-    errors
-}
-
 pub(crate) fn error(cid: &str) -> ErrorMsg {
-    ErrorMsg { cid: Some(cid.into()), ..error_by(Uid::new("alice", "alice-uuid"), "ValueError") }
+    ErrorMsg { cid: Some(cid.into()), ..error_by(uid_of("alice"), "ValueError") }
 }

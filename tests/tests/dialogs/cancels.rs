@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use scipp_conformance::pair::Pair;
 use scipp_conformance::pair::Side::{A, B};
-use scipp_conformance::script::{call, cid, error_by, inject, int, report};
+use scipp_conformance::pair::{Pair, uid_of};
+use scipp_conformance::script::{call, cid, error_by, inject, int, pair, pair_with, report};
 use scipp_proto::phase::{CancelPhase, State};
 use scipp_proto::wire::MsgKind::{CancelAck, Error, Start, StartAck, Stop};
-use scipp_proto::wire::{self, ErrorMsg, Message};
-use scipp_proto::{Config, Deadline, DialogEvent, Event, Kind, Misuse, Outcome, Payload, Take, Uid};
+use scipp_proto::wire::{ErrorMsg, Message};
+use scipp_proto::{
+    Canceller, Config, Deadline, DialogEvent, DialogId, Event, Kind, Misuse, Outcome, Payload, Take, Verb,
+};
 
-use super::{failed_with, pair};
+use super::failed_with;
 
 /// D-9, D-16.
 #[test]
@@ -53,7 +55,7 @@ fn a_cancelled_context_ends_before_its_request_is_answered() {
     let Some(Outcome::Cancelled { confirmed: true, error: Some(error) }) = pair.outcome(A, parent) else {
         panic!("{:?}", pair.outcome(A, parent));
     };
-    assert_eq!(error.canceller(), Some(&pair.end(A).conn.identity().uid));
+    assert_eq!(error.canceller(), Some(pair.uid(A)));
     let view = pair.end(A).conn.dialog(parent).unwrap();
     assert_eq!((view.state(), view.cancel_phase()), (State::SelfCancelled, CancelPhase::Acked));
 }
@@ -140,7 +142,7 @@ fn a_child_that_cancels_itself_names_itself() {
     pair.settle();
     assert_eq!(failed_with(pair.outcome(A, parent)), "ContextCancelled");
     let view = pair.end(A).conn.dialog(parent).unwrap();
-    assert_eq!(view.canceller(), Some(&pair.end(B).conn.identity().uid));
+    assert_eq!(view.canceller(), Some(pair.uid(B)));
     assert_eq!(view.state(), State::PeerCancelled);
 }
 
@@ -155,9 +157,31 @@ fn a_cancel_before_acceptance_refuses_the_request() {
     pair.deliver(B, usize::MAX);
     assert_eq!(pair.in_flight(A), [StartAck, Error, CancelAck]);
     let child = pair.next_opened(B).unwrap();
-    assert_eq!(pair.conn(B).accept(child, Kind::Context), Err(Misuse::Ended(scipp_proto::Verb::Accept)));
+    assert_eq!(pair.conn(B).accept(child, Kind::Context), Err(Misuse::Ended(Verb::Accept)));
     pair.settle();
     assert!(matches!(pair.outcome(A, parent), Some(Outcome::Cancelled { confirmed: true, .. })));
+}
+
+/// Its application says when it is over, whoever else asks. (D-16, D-42)
+#[test]
+fn a_task_that_cancels_itself_before_acceptance_is_not_refused() {
+    let mut pair = pair();
+    let now = pair.now();
+    let parent = pair.conn(A).open(now, &call(Kind::Context)).unwrap();
+    pair.drain(A);
+    pair.deliver(B, usize::MAX);
+    let child = pair.next_opened(B).unwrap();
+    pair.conn(B).cancel(now, child).unwrap();
+    pair.conn(A).cancel(now, parent).unwrap();
+    pair.drain(A);
+    pair.deliver(B, usize::MAX);
+    assert_eq!(pair.in_flight(A), [StartAck], "of the request to cancel");
+    pair.conn(B).unwound(child).unwrap();
+    pair.drain(B);
+    assert_eq!(pair.in_flight(A), [StartAck, Error, CancelAck]);
+    pair.settle();
+    let view = pair.end(A).conn.dialog(parent).unwrap();
+    assert_eq!(view.canceller(), Some(pair.uid(B)));
 }
 
 /// D-17, D-20.
@@ -169,15 +193,9 @@ fn an_ack_without_an_ending_ends_the_dialog_unconfirmed() {
     let now = pair.now();
     pair.conn(A).cancel(now, parent).unwrap();
     pair.drain(A);
-    let request = pair.end(A).conn.counters().frames_out;
-    assert_eq!(request, 3);
-    let start = pair.end(B).incoming.iter().copied().collect::<Vec<_>>();
-    pair.end_mut(B).incoming.clear();
-    let body = bytes::Bytes::copy_from_slice(&start[4..]);
-    let message = wire::decode(&body, &Config::default().limits()).unwrap();
-    let ack = message.cid().unwrap().to_owned();
-    inject(&mut pair, A, &Message::StartAck { cid: (&ack).into(), functype: Kind::Function });
-    inject(&mut pair, A, &Message::CancelAck { cid: (&ack).into(), pld: true });
+    let creq = pair.lose_request(B);
+    inject(&mut pair, A, &Message::StartAck { cid: (&creq).into(), functype: Kind::Function });
+    inject(&mut pair, A, &Message::CancelAck { cid: (&creq).into(), pld: true });
     pair.deliver(A, usize::MAX);
     assert_eq!(pair.outcome(A, parent), Some(Outcome::Cancelled { confirmed: false, error: None }));
     assert!(pair.end(B).conn.dialog(child).is_some());
@@ -207,26 +225,9 @@ fn a_released_parent_cancels_and_a_released_child_fails() {
 fn an_actor_cancel_is_answered_after_all_final_frames() {
     let mut pair = pair();
     let (parent, child) = pair.open_streaming(A);
-    let now = pair.now();
-    let request = pair
-        .conn(A)
-        .open(
-            now,
-            &scipp_proto::Call {
-                target: scipp_proto::Target::Runtime(scipp_proto::RuntimeEndpoint::Cancel),
-                kind: Kind::Function,
-                kwargs: scipp_proto::Kwargs::EMPTY,
-            },
-        )
-        .unwrap();
-    pair.settle();
-    let asked = pair.end_mut(B).events.iter().find_map(|event| match event {
-        Event::ActorCancelRequested { id } => Some(*id),
-        _ => None,
-    });
-    let asked = asked.expect("told");
-    let requester = pair.end(B).conn.peer().unwrap().uid.clone();
-    pair.conn(B).cancel_children(&scipp_proto::Canceller::Actor(requester.clone()));
+    let (request, asked) = pair.cancel_actor(A);
+    let requester = pair.uid(A).clone();
+    pair.conn(B).cancel_children(&Canceller::Actor(requester.clone()));
     pair.conn(B).acknowledge(asked).unwrap();
     pair.drain(B);
     assert!(pair.in_flight(A).is_empty());
@@ -277,7 +278,7 @@ fn a_task_ended_by_its_own_actor_names_that_actor() {
     let mut pair = pair();
     let (parent, child) = pair.open_streaming(A);
     let (generator, yielding) = pair.open(A, Kind::Generator);
-    pair.conn(B).cancel_children(&scipp_proto::Canceller::Us);
+    pair.conn(B).cancel_children(&Canceller::Us);
     for id in [child, yielding] {
         assert_eq!(pair.end(B).conn.dialog(id).unwrap().state(), State::ActorCancelled);
         pair.conn(B).unwound(id).unwrap();
@@ -285,8 +286,7 @@ fn a_task_ended_by_its_own_actor_names_that_actor() {
     pair.drain(B);
     assert_eq!(pair.in_flight(A), [Stop, Error, Stop], "the generator's Stop is its final frame");
     pair.settle();
-    let bob = &pair.end(B).conn.identity().uid;
-    assert_eq!(pair.end(A).conn.dialog(parent).unwrap().canceller(), Some(bob));
+    assert_eq!(pair.end(A).conn.dialog(parent).unwrap().canceller(), Some(pair.uid(B)));
     assert_eq!(failed_with(pair.outcome(A, parent)), "ContextCancelled");
     assert_eq!(pair.outcome(A, generator), Some(Outcome::Returned(None)));
 }
@@ -294,89 +294,96 @@ fn a_task_ended_by_its_own_actor_names_that_actor() {
 /// D-13, D-14, D-17, D-19, D-22: the table "in one look" of the page about precedence.
 #[test]
 fn what_comes_after_a_cancel_while_two_items_are_unread() {
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    enum Comes {
-        Return,
-        Error(&'static str, Option<&'static str>),
-        CancelAck,
-        Deadline,
-        Loss,
-        More,
-    }
-    use Comes::{Deadline, Error, Loss, More};
     let (items, error) = ([Take::Item(int(1)), Take::Item(int(2))], [Take::Failed, Take::Failed]);
+    let cancelled_by = |name| Comes::Error("ContextCancelled", Some(name));
     let cases = [
         (Comes::Return, "returned", &items, Take::End),
-        (Error("KeyError", None), "failed", &error, Take::Failed),
-        (Error("ContextCancelled", Some("alice")), "cancelled", &items, Take::End),
-        (Error("ContextCancelled", Some("bob")), "cancelled", &items, Take::End),
-        (Error("ContextCancelled", Some("carol")), "failed", &error, Take::Failed),
+        (Comes::Error("KeyError", None), "failed", &error, Take::Failed),
+        (cancelled_by("alice"), "cancelled", &items, Take::End),
+        (cancelled_by("bob"), "cancelled", &items, Take::End),
+        (cancelled_by("carol"), "failed", &error, Take::Failed),
         (Comes::CancelAck, "cancelled, unconfirmed", &items, Take::End),
-        (Deadline, "cancelled, unconfirmed", &items, Take::End),
-        (Loss, "disconnected", &items, Take::Failed),
-        (More, "none", &items, Take::Item(int(3))),
+        (Comes::Deadline, "cancelled, unconfirmed", &items, Take::End),
+        (Comes::Loss, "disconnected", &items, Take::Failed),
+        (Comes::More, "none", &items, Take::Item(int(3))),
     ];
     for (comes, outcome, reads, then) in cases {
-        let mut config = Config::default();
-        config.final_frame_timeout = Some(Duration::from_secs(1));
-        let mut pair = Pair::established(config);
-        let (parent, child) = pair.open_streaming(A);
-        for n in [1, 2] {
-            pair.conn(B).send(child, int(n)).unwrap();
-        }
-        pair.settle();
-        let now = pair.now();
-        pair.conn(A).cancel(now, parent).unwrap();
-        pair.drain(A);
-        assert_eq!(pair.in_flight(B), [Start]);
-        let creq: Vec<u8> = pair.end(B).incoming.iter().skip(4).copied().collect();
-        pair.end_mut(B).incoming.clear();
-        let creq = wire::decode(&creq.into(), &Config::default().limits()).unwrap().cid().unwrap().to_owned();
-        let target = cid(&pair.end(A).conn, parent);
-        match comes {
-            Comes::Return => inject(&mut pair, A, &Message::Return { cid: (&target).into(), pld: int(9) }),
-            Error(name, canceller) => {
-                let canceller = canceller.map(|name| Uid::new(name, format!("{name}-uuid")));
-                inject(&mut pair, A, &Message::Error(Box::new(from_bob(&target, name, canceller))));
-            }
-            Comes::CancelAck => inject(&mut pair, A, &Message::CancelAck { cid: (&creq).into(), pld: true }),
-            Deadline => pair.advance(Duration::from_secs(1)),
-            Loss => pair.cut(true),
-            More => {
-                inject(&mut pair, A, &Message::Error(Box::new(from_bob(&target, "StreamOverrun", None))));
-                inject(&mut pair, A, &Message::Yield { cid: (&target).into(), pld: int(3) });
-                inject(&mut pair, A, &Message::Stop { cid: (&target).into() });
-            }
-        }
-        pair.deliver(A, usize::MAX);
-        let found = match pair.outcome(A, parent) {
-            Some(Outcome::Returned(_)) => "returned",
-            Some(Outcome::Failed(_)) => "failed",
-            Some(Outcome::Cancelled { confirmed: true, .. }) => "cancelled",
-            Some(Outcome::Cancelled { confirmed: false, .. }) => "cancelled, unconfirmed",
-            Some(Outcome::Disconnected(_)) => "disconnected",
-            _ => "none",
-        };
-        assert_eq!(found, outcome, "{comes:?}");
+        let (mut pair, parent, creq) = two_unread();
+        comes.to_a(&mut pair, parent, &creq);
+        assert_eq!(in_a_word(pair.outcome(A, parent)), outcome, "{comes:?}");
         for due in reads.iter().chain([&then]) {
             assert_eq!(pair.conn(A).take(parent).as_ref(), Ok(due), "{comes:?}");
         }
         let unread = pair.conn(A).take_unread(parent);
         assert_eq!(unread, (outcome == "failed").then(|| int(1)), "{comes:?}");
+        let now = pair.now();
         pair.conn(A).stop(parent).unwrap();
         pair.conn(A).cancel(now, parent).unwrap();
         pair.drain(A);
-        assert!(comes == Loss || pair.in_flight(B).is_empty(), "{comes:?}: {:?}", pair.in_flight(B));
+        assert!(comes == Comes::Loss || pair.in_flight(B).is_empty(), "{comes:?}: {:?}", pair.in_flight(B));
     }
 }
 
-/// An error of B's about the dialog `cid`; its notices are about A's sending.
-fn from_bob(cid: &str, type_name: &str, canceller: Option<Uid>) -> ErrorMsg {
-    let [alice, bob] = ["alice", "bob"].map(|name| Uid::new(name, format!("{name}-uuid")));
-    ErrorMsg {
-        canceller,
-        sender: (type_name == "StreamOverrun").then_some(alice),
-        cid: Some(cid.into()),
-        ..error_by(bob, type_name)
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A context of A's with two unread items, and its request to cancel it, which never reaches B.
+fn two_unread() -> (Pair, DialogId, String) {
+    let mut pair = pair_with(|config| config.final_frame_timeout = Some(SECOND));
+    let (parent, child) = pair.open_streaming(A);
+    for n in [1, 2] {
+        pair.conn(B).send(child, int(n)).unwrap();
+    }
+    pair.settle();
+    let now = pair.now();
+    pair.conn(A).cancel(now, parent).unwrap();
+    pair.drain(A);
+    let creq = pair.lose_request(B);
+    (pair, parent, creq)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comes {
+    Return,
+    /// Of this class, in the name of this actor.
+    Error(&'static str, Option<&'static str>),
+    CancelAck,
+    Deadline,
+    Loss,
+    /// A notice, an item, and the end of the stream.
+    More,
+}
+
+impl Comes {
+    fn to_a(self, pair: &mut Pair, parent: DialogId, creq: &str) {
+        let (cid, [us, bob]) = (cid(&pair.end(A).conn, parent), [A, B].map(|side| pair.uid(side).clone()));
+        let error = |class| ErrorMsg { cid: Some(cid.as_str().into()), ..error_by(bob, class) };
+        match self {
+            Self::Return => inject(pair, A, &Message::Return { cid: (&cid).into(), pld: int(9) }),
+            Self::Error(class, canceller) => {
+                let error = ErrorMsg { canceller: canceller.map(uid_of), ..error(class) };
+                inject(pair, A, &Message::Error(Box::new(error)));
+            }
+            Self::CancelAck => inject(pair, A, &Message::CancelAck { cid: creq.into(), pld: true }),
+            Self::Deadline => pair.advance(SECOND),
+            Self::Loss => pair.cut(true),
+            Self::More => {
+                let notice = ErrorMsg { sender: Some(us), ..error("StreamOverrun") };
+                inject(pair, A, &Message::Error(Box::new(notice)));
+                inject(pair, A, &Message::Yield { cid: (&cid).into(), pld: int(3) });
+                inject(pair, A, &Message::Stop { cid: (&cid).into() });
+            }
+        }
+        pair.deliver(A, usize::MAX);
+    }
+}
+
+fn in_a_word(outcome: Option<Outcome>) -> &'static str {
+    match outcome {
+        Some(Outcome::Returned(_)) => "returned",
+        Some(Outcome::Failed(_)) => "failed",
+        Some(Outcome::Cancelled { confirmed: true, .. }) => "cancelled",
+        Some(Outcome::Cancelled { confirmed: false, .. }) => "cancelled, unconfirmed",
+        Some(Outcome::Disconnected(_)) => "disconnected",
+        _ => "none",
     }
 }

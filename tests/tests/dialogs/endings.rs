@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use scipp_conformance::pair::Side::{A, B};
-use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, cid, error_by, inject, int, report};
+use scipp_conformance::pair::{Pair, Side, uid_of};
+use scipp_conformance::script::{call, cid, error_by, inject, int, pair, pair_with, report, start};
 use scipp_proto::wire::MsgKind::Start;
-use scipp_proto::wire::{self, ErrorMsg, Message};
+use scipp_proto::wire::{ErrorMsg, Message};
 use scipp_proto::{
-    CloseReason, Config, DialogEvent, DialogId, Event, Failure, Kind, Kwargs, Misuse, Outcome, Report,
-    RuntimeEndpoint, Take, Target, Uid,
+    CloseReason, DialogEvent, DialogId, Event, Failure, Kind, Kwargs, Misuse, Outcome, Report,
+    RuntimeEndpoint, Take, Target,
 };
 
-use super::{failed_with, pair};
+use super::failed_with;
 
 /// D-24, D-26.
 #[test]
@@ -28,10 +28,7 @@ fn errors_keep_their_source_over_hops() {
     let Some(Outcome::Failed(Failure::Remote(second))) = pair.outcome(B, back) else { panic!() };
     assert!(second.is_inception());
     assert_eq!(second.msg.src_type_str, "KeyError");
-    assert_eq!(
-        second.msg.relay_path,
-        [pair.end(B).conn.identity().uid.clone(), pair.end(A).conn.identity().uid.clone()]
-    );
+    assert_eq!(second.msg.relay_path, [B, A].map(|side| pair.uid(side).clone()));
 }
 
 /// D-3, D-21.
@@ -83,14 +80,14 @@ fn a_parent_asks_an_offending_child_to_end_and_sends_no_error() {
 /// D-5.
 #[test]
 fn an_error_of_the_parent_tells_the_task_to_end_and_why() {
-    let boss = Uid::new("boss", "boss-uuid");
+    let boss = uid_of("boss");
     for (class, outcome, canceller) in
         [("ContextCancelled", "ContextCancelled", Some(&boss)), ("KeyError", "RemoteActorError", None)]
     {
         let mut pair = pair();
         let (parent, child) = pair.open_streaming(A);
         let cid = cid(&pair.end(A).conn, parent);
-        let error = error_by(Uid::new("alice", "alice-uuid"), class);
+        let error = error_by(pair.uid(A).clone(), class);
         let error = ErrorMsg { cid: Some(cid.into()), canceller: Some(boss.clone()), ..error };
         inject(&mut pair, B, &Message::Error(Box::new(error)));
         pair.deliver(B, usize::MAX);
@@ -168,9 +165,7 @@ fn the_namespace_of_the_runtime_is_not_for_functions() {
 ///
 #[test]
 fn a_peer_that_makes_us_answer_and_does_not_read_is_let_go() {
-    let mut config = Config::default();
-    (config.outbox_bytes, config.max_owed) = (1000, 10);
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| (config.outbox_bytes, config.max_owed) = (1000, 10));
     let now = pair.now();
     for n in 0..100 {
         let Ok(parent) = pair.conn(A).open(now, &call(Kind::Function)) else { break };
@@ -221,16 +216,8 @@ fn a_dialog_that_was_let_go_leaves_no_record() {
         }
         pair.conn(B).release(now, child);
         pair.settle();
-        let again = wire::Start {
-            cid: (&cid).into(),
-            ns: "demo".into(),
-            func: "f".into(),
-            kwargs: Kwargs::EMPTY,
-            uid_name: "alice".into(),
-            uid_uuid: "alice-uuid".into(),
-            pld_spec: "typing.Any".into(),
-        };
-        inject(&mut pair, B, &Message::Start(again));
+        let alice = pair.uid(A).clone();
+        inject(&mut pair, B, &start(&cid, ("demo", "f"), Kwargs::EMPTY, &alice));
         pair.deliver(B, usize::MAX);
         assert!(pair.next_opened(B).is_some());
     }

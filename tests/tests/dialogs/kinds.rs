@@ -2,11 +2,11 @@
 
 use scipp_conformance::pair::Pair;
 use scipp_conformance::pair::Side::{A, B};
-use scipp_conformance::script::{int, report};
+use scipp_conformance::script::{int, pair, report};
 use scipp_proto::wire::MsgKind::{Return, Started, Stop, Yield};
 use scipp_proto::{Config, Failure, Kind, Outcome, Payload, Take};
 
-use super::{failed_with, pair};
+use super::failed_with;
 
 /// D-2, D-20.
 #[test]

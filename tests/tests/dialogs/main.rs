@@ -6,12 +6,7 @@ mod endings;
 mod kinds;
 mod streams;
 
-use scipp_conformance::pair::Pair;
-use scipp_proto::{Config, Failure, Outcome};
-
-pub(crate) fn pair() -> Pair {
-    Pair::established(Config::default())
-}
+use scipp_proto::{Failure, Outcome};
 
 pub(crate) fn failed_with(outcome: Option<Outcome>) -> String {
     match outcome {

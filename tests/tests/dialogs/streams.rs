@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use scipp_conformance::pair::Pair;
 use scipp_conformance::pair::Side::{A, B};
-use scipp_conformance::script::{cid, error_by, inject, int, report};
+use scipp_conformance::script::{cid, error_by, inject, int, pair, report};
 use scipp_proto::wire::MsgKind::{Error, Return, Start};
 use scipp_proto::wire::{ErrorMsg, Message};
-use scipp_proto::{Config, Kind, Misuse, Outcome, OverrunPolicy, Payload, SendError, Take};
+use scipp_proto::{Config, DialogId, Kind, Misuse, Outcome, OverrunPolicy, Payload, SendError, Take};
 
-use super::{failed_with, pair};
+use super::failed_with;
 
 /// D-7, D-8, D-20.
 #[test]
@@ -92,10 +92,8 @@ fn an_overrun_is_told_once_and_fails_the_sender() {
     assert_eq!(pair.conn(A).take(parent), Ok(Take::Failed));
     assert_eq!(pair.conn(A).send(parent, int(1)), Err(SendError::Failed));
     assert_eq!(pair.outcome(A, parent), None, "a notice is not an ending");
-    let [ours, theirs] = [A, B].map(|side| pair.end(side).conn.identity().uid.clone());
-    let cid = cid(&pair.end(A).conn, parent).into();
-    let notice = ErrorMsg { cid: Some(cid), sender: Some(ours), ..error_by(theirs, "StreamOverrun") };
-    inject(&mut pair, A, &Message::Error(Box::new(notice)));
+    let notice = notice(&pair, parent);
+    inject(&mut pair, A, &notice);
     pair.deliver(A, usize::MAX);
     assert_eq!(pair.conn(A).counters().crossed, 1, "another one says nothing new");
     assert_eq!(pair.in_flight(B), [Start], "the one cancel request");
@@ -103,6 +101,46 @@ fn an_overrun_is_told_once_and_fails_the_sender() {
     pair.conn(B).unwound(child).unwrap();
     pair.settle();
     assert_eq!(failed_with(pair.outcome(A, parent)), "StreamOverrun");
+}
+
+/// What B says of A, if A has sent too many items.
+fn notice(pair: &Pair, parent: DialogId) -> Message<'static> {
+    let [ours, theirs] = [A, B].map(|side| pair.uid(side).clone());
+    let cid = cid(&pair.end(A).conn, parent).into();
+    let notice = ErrorMsg { cid: Some(cid), sender: Some(ours), ..error_by(theirs, "StreamOverrun") };
+    Message::Error(Box::new(notice))
+}
+
+/// D-4, D-6.
+#[test]
+fn what_looks_like_a_notice_before_a_context_has_started_is_an_error() {
+    for kind in [Kind::Function, Kind::Generator, Kind::Context] {
+        let mut pair = pair();
+        let (parent, _child) = pair.open(A, kind);
+        let notice = notice(&pair, parent);
+        inject(&mut pair, A, &notice);
+        pair.deliver(A, usize::MAX);
+        assert_eq!(failed_with(pair.outcome(A, parent)), "StreamOverrun");
+        assert!(pair.in_flight(B).is_empty(), "there is nothing to cancel");
+    }
+}
+
+/// D-12.
+#[test]
+fn items_for_a_task_that_was_told_of_a_failure_are_dropped_in_silence() {
+    let mut pair = pair();
+    let (parent, child) = pair.open_streaming(A);
+    pair.conn(A).send(parent, int(0)).unwrap();
+    pair.settle();
+    let cid = cid(&pair.end(A).conn, parent);
+    inject(&mut pair, B, &Message::Started { cid: (&cid).into(), pld: int(0) });
+    for n in 1..100 {
+        pair.conn(A).send(parent, int(n)).unwrap();
+    }
+    pair.settle();
+    let view = pair.end(B).conn.dialog(child).unwrap();
+    assert_eq!((view.unread(), view.dropped(), view.overruns()), (1, 99, 0), "what was unread before stays");
+    assert_eq!(pair.end(A).conn.dialog(parent).unwrap().error(), None);
 }
 
 /// D-11.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use scipp_conformance::fuzzing::fingerprint;
-use scipp_conformance::script::{call, int};
+use scipp_conformance::script::{call, encoded, int};
 use scipp_proto::spec::Slots;
 use scipp_proto::wire::{self, Message, MsgKind};
 use scipp_proto::{
@@ -62,8 +62,7 @@ impl One {
         config.final_frame_timeout = Some(Duration::from_secs(2));
         let now = Instant::EPOCH;
         let mut conn = Connection::new(config, Identity::new(Uid::new("us", "u")), 7, now);
-        let mut aid = BytesMut::new();
-        wire::encode(&Message::Aid(Box::new(Identity::new(Uid::new("peer", "p")))), &mut aid);
+        let aid = encoded(&Message::Aid(Box::new(Identity::new(Uid::new("peer", "p")))));
         assert_eq!(conn.handle_input(now, &aid), aid.len());
         while conn.poll_event().is_some() {}
         for kind in Kind::ALL {

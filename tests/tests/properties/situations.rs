@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use bytes::BytesMut;
 use scipp_conformance::fuzzing::fingerprint;
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, error_by, int, report};
-use scipp_proto::wire::{self, Message};
+use scipp_conformance::script::{call, encoded, error_by, int, report};
+use scipp_proto::wire::Message;
 use scipp_proto::{
     Canceller, Config, Connection, Deadline, DialogId, Identity, Kind, OverrunPolicy, RemoteError, Uid,
 };
@@ -197,8 +196,7 @@ fn the_fingerprint_sees_what_matters() {
     let now = pair.now();
     let mut seen = HashSet::from([fingerprint(&pair.end(A).conn)]);
     let mut is_new = |pair: &Pair| seen.insert(fingerprint(&pair.end(A).conn));
-    let mut aid = BytesMut::new();
-    wire::encode(&Message::Aid(Box::new(Identity::new(Uid::new("peer", "p")))), &mut aid);
+    let aid = encoded(&Message::Aid(Box::new(Identity::new(Uid::new("peer", "p")))));
     assert_eq!(pair.conn(A).handle_input(now, &aid), aid.len());
     assert!(is_new(&pair), "unread bytes");
     assert!(pair.conn(A).poll_event().is_some());

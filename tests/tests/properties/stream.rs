@@ -1,8 +1,8 @@
 //! Frames of a peer.
 
-use bytes::{Bytes, BytesMut};
-use scipp_conformance::script::{error_by, int};
-use scipp_proto::wire::{self, ErrorMsg, Message, Start};
+use bytes::BytesMut;
+use scipp_conformance::script::{args, error_by, int, start};
+use scipp_proto::wire::{self, ErrorMsg, Message};
 use scipp_proto::{Kind, Kwargs, Uid};
 
 /// Frames of a peer, two bytes for each: some about its own dialogs, some about ours, whole and torn.
@@ -22,22 +22,12 @@ pub(crate) fn stream_of(choices: &[u8], own: &[String]) -> Vec<u8> {
             ..error_by(uid.clone(), "E")
         };
         let wire_cid = wire::Text::from(cid);
-        let start = |ns: &'static str, func: &'static str, kwargs| Start {
-            cid: wire_cid,
-            ns: ns.into(),
-            func: func.into(),
-            kwargs,
-            uid_name: "peer".into(),
-            uid_uuid: "p".into(),
-            pld_spec: wire::ANY_PLD_SPEC.into(),
-        };
-        let cancel = Kwargs::new(Bytes::from_static(b"\x81\xa3cid\xa1a")).unwrap();
         let func = ["a", "b", "c", "d", "e", "f", "g", "h"][usize::from(pair[1] / 8) % 8];
         let kind = Kind::ALL[usize::from(pair[1]) % 3];
         let message = match pair[0] % 16 {
-            0 => Message::Start(start("self", "_cancel_task", cancel)),
-            1 => Message::Start(start("self", "cancel", Kwargs::EMPTY)),
-            2..=4 => Message::Start(start("demo", func, Kwargs::EMPTY)),
+            0 => start(cid, ("self", "_cancel_task"), args("cid", "a"), &uid),
+            1 => start(cid, ("self", "cancel"), Kwargs::EMPTY, &uid),
+            2..=4 => start(cid, ("demo", func), Kwargs::EMPTY, &uid),
             5 | 6 => Message::StartAck { cid: wire_cid, functype: kind },
             7 => Message::Started { cid: wire_cid, pld: int(1) },
             8..=10 => Message::Yield { cid: wire_cid, pld: int(2) },

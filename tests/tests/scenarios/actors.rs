@@ -5,7 +5,7 @@ use std::time::Duration;
 use scipp_proto::Kind;
 
 use crate::scenario::{Scenario, python_only, scenario};
-use crate::stage::{C, P, Seat, Stage};
+use crate::stage::{C, OPEN, P, Seat, Stage};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(67, "the actor is cancelled and waited for in the block", "D-13 D-18 D-46", actor_cancelled)
@@ -45,7 +45,6 @@ pub(crate) const ALL: &[Scenario] = &[
         .drivers(&["scenarios::s099_a_grandchild_that_does_not_answer"]),
 ];
 
-const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
 const RETURNED: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0), Stop, Return('yo')"];
 
 /// P cancels C's whole actor, which obeys, and is gone.

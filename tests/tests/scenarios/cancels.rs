@@ -1,11 +1,18 @@
 //! Cancellation of dialogs, by either side: 65 to 93.
 
+mod requests;
+
 use std::time::Duration;
 
-use scipp_proto::{Config, Kind};
+use scipp_proto::Kind;
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{C, P, Seat, Stage};
+use crate::stage::{OPEN, Seat, Stage};
+
+use requests::{
+    cancelled_twice, no_answer_at_all, no_answer_but_a_result, request_for_nothing,
+    request_over_another_connection,
+};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(65, "cancelled and waited for in the block", "D-13 D-20 D-47", waited_for_in_the_block),
@@ -33,7 +40,9 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(85, "a request to end what does not run", "D-17 D44", request_for_nothing),
     scenario(86, "a request over another connection", "D-15 D-17 D24 D44", request_over_another_connection),
     scenario(87, "the request is not answered and the task returns", "D-28 D-40 D22", no_answer_but_a_result),
-    scenario(88, "neither answer nor final frame", "D-20 D-28 D-44 D22", no_answer_at_all).fix(),
+    scenario(88, "neither answer nor final frame", "D-20 D-28 D-44 D22", no_answer_at_all)
+        .fix()
+        .drivers(&["faults::s088_neither_answer_nor_final_frame"]),
     scenario(89, "frames of a cancellation in mid stream", "D-10 D-17", cancelled_in_mid_stream),
     scenario(90, "a task that takes its time to end", "D-17 D8", takes_its_time)
         .fix()
@@ -47,7 +56,6 @@ pub(crate) const ALL: &[Scenario] = &[
         .drivers(&["cancels::both_cancel_at_once"]),
 ];
 
-const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
 const ENDED: [&str; 2] = ["P>C creq", "C>P StartAck(creq), ctxc(P), CancelAck"];
 const RETURNED: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0), Stop, Return('yo')"];
 
@@ -248,111 +256,6 @@ fn cleanup_that_waits(s: &mut Stage) {
     s.sent(&[OPEN[0], OPEN[1], "P>C creq", "C>P StartAck(creq), Stop, ctxc(P), CancelAck"]);
     s.outcomes(ends, "cancelled by P", "cancelled by P");
     s.waits(parent, "no error");
-}
-
-fn cancelled_twice(s: &mut Stage) {
-    s.again("by us");
-    let ends @ (parent, child) = s.context();
-    s.cancels(parent);
-    s.cancels(parent);
-    s.unwinds(child);
-    s.cancels(parent);
-    s.sent(&[OPEN, ENDED].concat());
-    s.outcomes(ends, "cancelled by P", "cancelled by P");
-
-    s.again("by a parent that asks again");
-    let ends @ (parent, child) = s.context();
-    s.cancels(parent);
-    let cid = s.look(parent).cid().to_owned();
-    s.requests_end(0, P, &cid);
-    s.unwinds(child);
-    s.sent(&[
-        OPEN[0],
-        OPEN[1],
-        "P>C creq",
-        "C>P StartAck(creq)",
-        "P>C creq!",
-        "C>P StartAck(creq), ctxc(P), CancelAck, CancelAck",
-    ]);
-    s.outcomes(ends, "cancelled by P", "cancelled by P");
-}
-
-fn request_for_nothing(s: &mut Stage) {
-    s.again("there never was such a task");
-    let ends @ (_, child) = s.context();
-    s.requests_end(0, P, "nobody");
-    s.is_in(child, "started");
-    s.returns(child, "yo");
-    s.sent(&[OPEN[0], OPEN[1], "P>C creq#?!", "C>P StartAck(creq)#?, CancelAck#?, Stop, Return('yo')"]);
-    s.outcomes(ends, "returned 'yo'", "returned");
-
-    s.again("the task has returned");
-    let ends @ (parent, child) = s.context();
-    s.returns(child, "yo");
-    let cid = s.look(parent).cid().to_owned();
-    s.requests_end(0, P, &cid);
-    s.sent(&[RETURNED[0], RETURNED[1], "P>C creq!", "C>P StartAck(creq), CancelAck"]);
-    s.outcomes(ends, "returned 'yo'", "returned");
-}
-
-fn request_over_another_connection(s: &mut Stage) {
-    s.connect(&[[P, C], [P, C]]);
-    let ends @ (parent, child) = s.context();
-    let cid = s.look(parent).cid().to_owned();
-    s.requests_end(1, P, &cid);
-    s.is_in(child, "started");
-    s.returns(child, "yo");
-    s.sent(&[OPEN[0], OPEN[1], "P>C creq#?!", "C>P StartAck(creq)#?, CancelAck#?, Stop, Return('yo')"]);
-    s.outcomes(ends, "returned 'yo'", "returned");
-}
-
-fn no_answer_but_a_result(s: &mut Stage) {
-    let ends @ (parent, child) = s.context();
-    s.holds(P);
-    s.cancels(parent);
-    s.passes(Duration::from_millis(615));
-    s.hears(parent, "Started");
-    s.passes(Duration::from_millis(1));
-    s.hears(parent, "Overdue(CancelAck)");
-    s.waits(parent, "not yet");
-    s.returns(child, "yo");
-    s.waits(parent, "result 'yo'");
-    s.sent(&[OPEN[0], OPEN[1], "P>C creq", "C>P Stop, Return('yo')"]);
-    s.outcomes(ends, "returned 'yo'", "returned");
-}
-
-fn no_answer_at_all(s: &mut Stage) {
-    let unanswered = |s: &mut Stage| {
-        let ends = s.context();
-        s.holds(P);
-        s.cancels(ends.0);
-        s.passes(Duration::from_secs(10));
-        s.hears(ends.0, "Overdue(CancelAck)");
-        ends
-    };
-    s.again("no deadline is set");
-    let ends @ (parent, _) = unanswered(s);
-    s.passes(Duration::from_secs(36_000));
-    s.waits(parent, "not yet");
-    s.cuts(0);
-    s.sent(&[OPEN[0], OPEN[1], "P>C creq"]);
-    s.outcomes(ends, "disconnected: connection reset", "disconnected: connection reset");
-    s.leaves(parent, "disconnected: connection reset");
-
-    s.again("a deadline of 20 seconds");
-    let limited = |config| {
-        let mut limited: Config = config;
-        limited.final_frame_timeout = Some(Duration::from_secs(20));
-        limited
-    };
-    s.connect_with(&[[P, C]], limited);
-    let ends @ (parent, child) = unanswered(s);
-    s.passes(Duration::from_secs(10));
-    s.waits(parent, "no error");
-    s.lets_go(P);
-    s.unwinds(child);
-    s.sent(&[OPEN, ENDED].concat());
-    s.outcomes(ends, "cancelled, unconfirmed", "cancelled by P");
 }
 
 fn cancelled_in_mid_stream(s: &mut Stage) {

@@ -1,27 +1,38 @@
 //! The terminal of a tree of actors, one debugger at a time: 163 to 175.
 
+mod giving_back;
+
 use std::time::Duration;
 
 use scipp_conformance::script::call;
 use scipp_proto::Kind;
-use scipp_proto::wire::{ErrorMsg, Message};
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{Ends, Seat, Stage, error_of};
-use crate::terminal::{Terminal, pauses, releases, says, was_had};
+use crate::stage::Stage;
+use crate::terminal::{Terminal, pauses, releases, was_had};
+
+use giving_back::{gone, ways_to_give_back};
 
 pub(crate) const ALL: &[Scenario] = &[
-    scenario(163, "a task pauses again and again", "D-3 D-10 D-20 D14", pauses_again),
-    scenario(164, "a task that crashes pauses before it says so", "D-28 D14 D22", crashes),
+    scenario(163, "a task pauses again and again", "D-3 D-10 D-20 D14", pauses_again)
+        .drivers(&["debugger::s163_a_task_pauses_again_and_again"]),
+    scenario(164, "a task that crashes pauses before it says so", "D-28 D14 D22", crashes)
+        .drivers(&["debugger::s164_a_task_that_crashes_pauses_before_it_says_so"]),
     scenario(165, "several pause, in the order of asking", "D-2 D-20 D14", several_pause)
         .drivers(&["terminal::s165_several_pause_in_the_order_of_asking"]),
-    scenario(166, "the root fails while a child is paused", "D-15 D-47 D14", root_fails),
-    scenario(167, "the root cancels while a grandchild is paused", "D-15 D-18 D14", root_cancels),
+    scenario(166, "the root fails while a child is paused", "D-15 D-47 D14", root_fails)
+        .drivers(&["debugger::s166_the_root_fails_while_a_child_is_paused"]),
+    scenario(167, "the root cancels while a grandchild is paused", "D-15 D-18 D14", root_cancels)
+        .drivers(&["debugger::s167_the_root_cancels_while_a_grandchild_is_paused"]),
     scenario(168, "the root cancels a child that starts up", "D-15 D-16 D-17", cancelled_in_start_up),
-    scenario(169, "an error pauses each actor that it passes through", "D-26 D12 D14", pauses_on_its_way),
-    scenario(170, "the connection of a paused task is lost", "D-22 D14 D24 D41", loses_its_parent),
-    scenario(171, "a cancelled task pauses", "D-16 D-17 D-28 D14 D22", pauses_when_cancelled),
-    scenario(172, "only some actors can be debugged", "D-2 D-34", some_can_be_debugged),
+    scenario(169, "an error pauses each actor that it passes through", "D-26 D12 D14", pauses_on_its_way)
+        .drivers(&["debugger::s169_an_error_pauses_each_actor_that_it_passes_through"]),
+    scenario(170, "the connection of a paused task is lost", "D-22 D14 D24 D41", loses_its_parent)
+        .drivers(&["debugger::s170_the_connection_of_a_paused_task_is_lost"]),
+    scenario(171, "a cancelled task pauses", "D-16 D-17 D-28 D14 D22", pauses_when_cancelled)
+        .drivers(&["debugger::s171_a_cancelled_task_pauses"]),
+    scenario(172, "only some actors can be debugged", "D-2 D-34", some_can_be_debugged)
+        .drivers(&["debugger::s172_only_some_actors_can_be_debugged"]),
     scenario(173, "all ways to give the terminal back", "D-10 D-16 D-17 D-20 D-26 D14", ways_to_give_back)
         .drivers(&["terminal::s173_all_ways_to_give_the_terminal_back"]),
     scenario(174, "who holds the terminal or waits for it is gone", "D-22 D4 D14", gone)
@@ -231,158 +242,6 @@ fn some_can_be_debugged(s: &mut Stage) {
     s.gets_first(parent, "ModuleNotExposed");
     s.sent(&["A>R Start", "R>A Error(ModuleNotExposed)"]);
     s.outcomes((parent, child), "failed: ModuleNotExposed", "failed: own ModuleNotExposed");
-}
-
-/// A has the terminal and B waits for it.
-fn held_and_wanted(s: &mut Stage, terminal: &mut Terminal) -> [Ends; 2] {
-    s.connect(&THREE);
-    let ends = [(0, "A"), (1, "B")].map(|(link, actor)| terminal.asked_by(s, link, actor, 1));
-    s.sent(&[
-        "A>R Start",
-        "R>A StartAck(context), Started(LockStatus(A, locked))",
-        "B>R Start#2",
-        "R>B StartAck(context)#2",
-    ]);
-    ends
-}
-
-/// B, who has it now, gives it back.
-fn next_releases(s: &mut Stage, terminal: &mut Terminal, b: Ends) {
-    releases(s, terminal, b, "B");
-    s.then_sent(&["B>R Yield(LockRelease(B))#2", "R>B Stop#2, Return(LockStatus(B, unlocked))#2"]);
-    was_had(s, b, "B");
-}
-
-/// One way in which the dialog of who has the terminal ends.
-struct Way {
-    name: &'static str,
-    act: fn(&mut Stage, Seat),
-    frames: [&'static str; 2],
-    outcomes: [&'static str; 2],
-}
-
-const ASSERTION: [&str; 2] = ["failed: AssertionError", "failed: own AssertionError"];
-
-const WAYS: [Way; 7] = [
-    Way {
-        name: "by message",
-        act: |s, a| says(s, a, "A", None),
-        frames: ["A>R Yield(LockRelease(A))", "R>A Stop, Return(LockStatus(A, unlocked))"],
-        outcomes: ["returned LockStatus(A, unlocked)", "returned"],
-    },
-    Way {
-        name: "in the name of another dialog",
-        act: |s, a| says(s, a, "A", Some("another")),
-        frames: ["A>R Yield(LockRelease(A))", "R>A Stop, Error(AssertionError)"],
-        outcomes: ASSERTION,
-    },
-    Way {
-        name: "in the name of another actor",
-        act: |s, a| says(s, a, "B", None),
-        frames: ["A>R Yield(LockRelease(B))", "R>A Stop, Error(AssertionError)"],
-        outcomes: ASSERTION,
-    },
-    Way {
-        name: "by something else",
-        act: |s, a| s.sends(a, 10),
-        frames: ["A>R Yield(10)", "R>A Stop, Error(MsgTypeError)"],
-        outcomes: ["failed: MsgTypeError", "failed: own MsgTypeError"],
-    },
-    Way {
-        name: "by Stop",
-        act: Stage::stops,
-        frames: ["A>R Stop", "R>A Return(LockStatus(A, unlocked))"],
-        outcomes: ["returned LockStatus(A, unlocked)", "returned"],
-    },
-    Way {
-        name: "by a cancel request",
-        act: Stage::cancels,
-        frames: ["A>R creq", "R>A StartAck(creq), Stop, ctxc(A), CancelAck"],
-        outcomes: ["cancelled by A", "cancelled by A"],
-    },
-    Way {
-        name: "by an error",
-        act: |s, a| {
-            s.forges(a, |cid| {
-                Message::Error(Box::new(ErrorMsg { cid: Some(cid.into()), ..error_of("A", "KeyError") }))
-            });
-        },
-        frames: ["A>R Error(KeyError)!", "R>A Error(RemoteActorError of KeyError from A via A>R)"],
-        outcomes: ["failed: RemoteActorError of KeyError from A via A>R", "failed: KeyError"],
-    },
-];
-
-const A_RELEASES: [&str; 2] = ["A>R Yield(LockRelease(A))", "R>A Stop, Return(LockStatus(A, unlocked))"];
-const NEXT: &str = "R>B Started(LockStatus(B, locked))#2";
-
-fn ways_to_give_back(s: &mut Stage) {
-    for Way { name, act, frames, outcomes: [parent, child] } in WAYS {
-        s.again(name);
-        let mut terminal = Terminal::default();
-        let [a, b] = held_and_wanted(s, &mut terminal);
-        s.opens_stream(a.0);
-        act(s, a.0);
-        terminal.goes_on(s);
-        s.then_sent(&[frames[0], frames[1], NEXT]);
-        s.outcomes(a, parent, child);
-        next_releases(s, &mut terminal, b);
-    }
-
-    s.again("by who waits for it");
-    let mut terminal = Terminal::default();
-    let [a, b] = held_and_wanted(s, &mut terminal);
-    s.cancels(b.0);
-    terminal.goes_on(s);
-    s.then_sent(&["B>R creq#2", "R>B StartAck(creq)#2, ctxc(B)#2, CancelAck#2"]);
-    s.outcomes(b, "cancelled by B", "cancelled by B");
-    releases(s, &mut terminal, a, "A");
-    s.then_sent(&A_RELEASES);
-    was_had(s, a, "A");
-
-    s.again("asked for twice by one task, and by a blocked actor");
-    let mut terminal = Terminal::default();
-    terminal.blocks("C");
-    let [a, b] = held_and_wanted(s, &mut terminal);
-    for (link, actor, number) in [(0, "A", 3), (2, "C", 4)] {
-        let refused = terminal.asked_by(s, link, actor, 1);
-        s.gets_first(refused.0, "DebugRequestError");
-        s.then_sent(&[
-            &format!("{actor}>R Start#{number}"),
-            &format!("R>{actor} StartAck(context)#{number}, Error(DebugRequestError)#{number}"),
-        ]);
-        s.outcomes(refused, "failed: DebugRequestError", "failed: own DebugRequestError");
-    }
-    releases(s, &mut terminal, a, "A");
-    s.then_sent(&[A_RELEASES[0], A_RELEASES[1], NEXT]);
-    was_had(s, a, "A");
-    next_releases(s, &mut terminal, b);
-}
-
-fn gone(s: &mut Stage) {
-    let lost = "disconnected: connection reset";
-    s.again("who has it");
-    let mut terminal = Terminal::default();
-    let [a, b] = held_and_wanted(s, &mut terminal);
-    s.kills("A");
-    terminal.goes_on(s);
-    s.then_sent(&[NEXT]);
-    s.outcome(a.1, lost);
-    next_releases(s, &mut terminal, b);
-
-    s.again("who waits for it");
-    let mut terminal = Terminal::default();
-    let [a, b] = held_and_wanted(s, &mut terminal);
-    let c = terminal.asked_by(s, 2, "C", 1);
-    s.kills("B");
-    terminal.goes_on(s);
-    s.then_sent(&["C>R Start#3", "R>C StartAck(context)#3"]);
-    s.outcome(b.1, lost);
-    releases(s, &mut terminal, a, "A");
-    s.then_sent(&[A_RELEASES[0], A_RELEASES[1], "R>C Started(LockStatus(C, locked))#3"]);
-    was_had(s, a, "A");
-    releases(s, &mut terminal, c, "C");
-    s.then_sent(&["C>R Yield(LockRelease(C))#3", "R>C Stop#3, Return(LockStatus(C, unlocked))#3"]);
-    was_had(s, c, "C");
 }
 
 /// Whatever runs a task, its dialog is like any other.

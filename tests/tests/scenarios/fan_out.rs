@@ -78,7 +78,7 @@ impl Feed {
             Poll::Pending => "nothing yet".to_owned(),
             Poll::Ready(Ok(Some(item))) => words::value(&item),
             Poll::Ready(Ok(None)) => "end".to_owned(),
-            Poll::Ready(Err(error)) => words::failure(&error, "C"),
+            Poll::Ready(Err(error)) => words::failure(&error, ["C", "P"]),
         }
     }
 

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use scipp_conformance::pair::uid_of;
+use scipp_conformance::script::encoded;
+use scipp_proto::wire::frame::PREFIX;
 use scipp_proto::wire::{Message, SpawnSpec};
 use scipp_proto::{Config, Connection, Identity, Instant, Kind};
 use serde_json::{Value, json};
 
 use crate::errors::goes_on;
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{C, P, Seat, Stage, payload, uid_of};
+use crate::stage::{C, OPEN, P, Seat, Stage, payload};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(146, "nothing breaks and the parent is interrupted", "D-15 D-47", interrupted)
@@ -41,8 +44,6 @@ pub(crate) const ALL: &[Scenario] = &[
         .as_reference(forgiven)
         .drivers(&["faults::s154_frames_that_are_no_messages"]),
 ];
-
-const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
 
 /// A streaming context in which each end has sent an item.
 fn echoing(s: &mut Stage) -> (Seat, Seat) {
@@ -231,9 +232,7 @@ fn map(fields: Value) -> Vec<u8> {
 
 /// A message of a kind that is not due, as body.
 fn body(message: &Message<'_>) -> Vec<u8> {
-    let mut frame = bytes::BytesMut::new();
-    scipp_proto::wire::encode(message, &mut frame);
-    frame[4..].to_vec()
+    encoded(message)[PREFIX..].to_vec()
 }
 
 fn no_messages(s: &mut Stage) {

@@ -3,7 +3,7 @@
 use scipp_proto::OverrunPolicy::{self, Buffer, DropNewest, DropOldest, Pause, Reject};
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{Seat, Stage};
+use crate::stage::{OPEN, Seat, Stage};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(
@@ -39,7 +39,6 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(64, "more than one item too many", "D-12 D-27 D16 D17", told_once),
 ];
 
-const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
 const ITEMS_OF_CHILD: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0), Yield x65"];
 const RELAYED: &str = "RemoteActorError of StreamOverrun from P via P>C";
 

@@ -9,16 +9,12 @@ mod sights;
 use std::collections::HashMap;
 use std::fmt::Debug;
 
-use bytes::Bytes;
 use scipp_common::{End, GRACE};
-use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, error_by};
+use scipp_conformance::pair::{Pair, Side, uid_of};
+use scipp_conformance::script::{actor_cancel, call, error_by, messages};
 use scipp_proto::phase::Role;
-use scipp_proto::wire::{self, ErrorMsg};
-use scipp_proto::{
-    Call, Canceller, Config, Connection, DialogRef, Event, Kind, Payload, Report, RuntimeEndpoint, Target,
-    Uid,
-};
+use scipp_proto::wire::ErrorMsg;
+use scipp_proto::{Call, Canceller, Config, Connection, DialogRef, Event, Kind, Payload, Report};
 use serde::Serialize;
 
 use crate::take::Take;
@@ -27,6 +23,9 @@ use crate::words::Ids;
 /// The actors of most scenarios: the parent and the child.
 pub(crate) const P: &str = "P";
 pub(crate) const C: &str = "C";
+
+/// What they send each other until a context has started with 0.
+pub(crate) const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
 
 /// One end of one dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,19 +142,11 @@ impl Stage {
     /// Notes what `side` has written since `before` bytes were on their way.
     fn note(&mut self, link: usize, side: Side, before: usize) {
         let Link { pair, names, .. } = &self.links[link];
-        let [from, to] = [names[side as usize], names[side.other() as usize]];
+        let hop @ [from, to] = [names[side as usize], names[side.other() as usize]];
         let limits = pair.end(side).conn.config().limits();
-        let written: Vec<u8> = pair.end(side.other()).incoming.iter().skip(before).copied().collect();
-        let mut rest = &written[..];
-        while let Some(len) = wire::frame::body_len(rest, usize::MAX).expect("no limit") {
-            let (body, next) = rest[4..].split_at(len);
-            let body = Bytes::copy_from_slice(body);
-            let message = wire::decode(&body, &limits).expect("a core wrote it");
-            let word = self.ids.frame(link, &message, from, to);
-            self.take.frames.push((format!("{from}>{to}"), word));
-            rest = next;
-        }
-        assert!(rest.is_empty(), "whole frames only");
+        let written = pair.end(side.other()).incoming.iter().skip(before).copied().collect();
+        let words = messages(written, &limits, |message| self.ids.frame(link, message, hop));
+        self.take.frames.extend(words.into_iter().map(|word| (format!("{from}>{to}"), word)));
     }
 
     /// What is on its way arrives, unless it is held; whoever sees the other end gone hangs up in turn.
@@ -192,6 +183,11 @@ impl Stage {
 
     fn peer(&self, seat: Seat) -> &'static str {
         self.links[seat.link].names[seat.side.other() as usize]
+    }
+
+    /// From whom to whom what a seat receives goes.
+    fn inward(&self, seat: Seat) -> [&'static str; 2] {
+        [self.peer(seat), self.name(seat)]
     }
 
     fn name(&self, seat: Seat) -> &'static str {
@@ -308,8 +304,7 @@ impl Stage {
 
     /// The actor asks for the end of the whole actor at the other end.
     pub(crate) fn cancels_actor(&mut self, link: usize, from: &str) -> Seat {
-        let target = Target::Runtime(RuntimeEndpoint::Cancel);
-        self.asks_over(link, from, Call { target, ..call(Kind::Function) })
+        self.asks_over(link, from, actor_cancel())
     }
 
     /// The actor obeys such a request: all its tasks are told, in the requester's name. Gives its end of it.
@@ -317,13 +312,8 @@ impl Stage {
         let actor = self.peer(request);
         let side = request.side.other();
         let pair = &self.links[request.link].pair;
-        let asked = |event: &Event| match event {
-            Event::ActorCancelRequested { id } => Some(*id),
-            _ => None,
-        };
-        let id = pair.end(side).events.iter().rev().find_map(asked).expect("the request arrived");
-        let seat = self.seat(request.link, side, End::opened(id));
-        let requester = self.links[request.link].pair.conn(side).peer().expect("established").uid.clone();
+        let (id, requester) = (pair.asked_to_cancel(side), pair.uid(request.side).clone());
+        let seat = self.seat(request.link, side, End::opened(id.expect("the request arrived")));
         for link in 0..self.links.len() {
             if self.links[link].names.contains(&actor) {
                 let side = self.side(link, actor);
@@ -351,11 +341,6 @@ impl Stage {
 /// A value to be sent.
 pub(crate) fn payload(value: &impl Serialize) -> Payload {
     Payload::encode(value).expect("it can be sent")
-}
-
-/// The uid of an actor.
-pub(crate) fn uid_of(actor: &str) -> Uid {
-    Uid::new(actor, format!("{actor}-uuid"))
 }
 
 /// An error of an actor, to be spoiled and sent by hand.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scipp_proto::Kind;
 
 use crate::scenario::{Scenario, scenario};
-use crate::stage::{C, P, Seat, Stage};
+use crate::stage::{C, OPEN, P, Seat, Stage};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(21, "ten rounds of question and answer", "D-7 D-8 D-19", ten_rounds)
@@ -18,8 +18,10 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(26, "two tasks of the child share a stream", "D-7", two_tasks_share_a_stream),
     scenario(27, "subscribers of a publisher are interrupted", "D-15 D-47", |s| {
         publisher(s, "KeyboardInterrupt")
-    }),
-    scenario(28, "subscribers of a publisher run out of time", "D-15 D-47", |s| publisher(s, "TooSlowError")),
+    })
+    .drivers(&["publisher::s027_subscribers_of_a_publisher_are_interrupted"]),
+    scenario(28, "subscribers of a publisher run out of time", "D-15 D-47", |s| publisher(s, "TooSlowError"))
+        .drivers(&["publisher::s028_subscribers_of_a_publisher_run_out_of_time"]),
     scenario(29, "a context and a generator are interrupted", "D-9 D-15 D-16 D-47", both_stream_types)
         .drivers(&["scenarios::s029_a_failing_body_ends_a_context_and_a_generator"]),
     scenario(30, "one task of the child closes while another sends", "D-8 D-19", closed_while_sending),
@@ -29,9 +31,11 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(34, "sending after the end", "D-8", sending_after_the_end)
         .drivers(&["streams::the_first_stop_ends_the_stream_for_both"]),
     scenario(35, "reading after closing", "D-8 D-19", reading_after_closing),
-    scenario(36, "a result without Stop while the parent reads", "D-10 D-20 D3 D31", result_without_stop)
-        .fix()
-        .as_reference(result_without_stop_as_the_reference),
+    scenario(36, "a result without Stop while the parent reads", "D-10 D-20 D3 D31", |s| {
+        result_while_reading(s, "C>P StartAck(context), Started(0), Stop, Return(1)");
+    })
+    .fix()
+    .as_reference(result_without_stop_as_the_reference),
     scenario(37, "the parent leaves three items unread", "D-14 D-20 D2 D21", leaves_items_unread).fix(),
     scenario(38, "the parent leaves a result unread", "D-14 D-40 D1 D32", leaves_a_result_unread).fix(),
     scenario(39, "nine items and a result while the parent waits", "D-11 D-20 D2", nine_items_while_waiting)
@@ -41,8 +45,6 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(42, "streams opened again or twice", "D-7 D23 D42", streams_opened_twice),
     scenario(43, "another reader goes on", "D-19", another_reader_goes_on),
 ];
-
-const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
 
 fn ten_rounds(s: &mut Stage) {
     let ends @ (parent, child) = s.streaming();
@@ -149,19 +151,13 @@ fn publisher(s: &mut Stage, class: &'static str) {
         s.takes_items(child, &["'even'"]);
         (parent, child)
     });
-    for (_, child) in ends {
-        s.sends(child, 2);
-    }
+    ends.iter().for_each(|(_, child)| s.sends(*child, 2));
     s.sends(ends[1].0, "odd");
     s.sends(ends[1].1, 3);
     s.takes_items(ends[0].0, &["2"]);
     s.takes_items(ends[1].0, &["2", "3"]);
-    for (parent, _) in ends {
-        s.body_raises(parent, class);
-    }
-    for (_, child) in ends {
-        s.unwinds(child);
-    }
+    ends.iter().for_each(|(parent, _)| s.body_raises(*parent, class));
+    ends.iter().for_each(|(_, child)| s.unwinds(*child));
     s.sent(&[
         "P>C Start",
         "C>P StartAck(context), Started(nil)",
@@ -182,9 +178,7 @@ fn publisher(s: &mut Stage, class: &'static str) {
     ]);
     s.outcomes(ends[0], "cancelled by P", "cancelled by P");
     s.outcomes(ends[1], "cancelled by Q", "cancelled by Q");
-    for (parent, _) in ends {
-        s.leaves(parent, class);
-    }
+    ends.iter().for_each(|(parent, _)| s.leaves(*parent, class));
 }
 
 fn both_stream_types(s: &mut Stage) {
@@ -290,10 +284,6 @@ fn reading_after_closing(s: &mut Stage) {
     s.returns(child, 1);
     s.sent(&[OPEN[0], OPEN[1], "P>C Stop", "C>P Return(1)"]);
     s.outcomes(ends, "returned 1", "returned");
-}
-
-fn result_without_stop(s: &mut Stage) {
-    result_while_reading(s, "C>P StartAck(context), Started(0), Stop, Return(1)");
 }
 
 fn result_without_stop_as_the_reference(s: &mut Stage) {

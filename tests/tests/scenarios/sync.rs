@@ -4,7 +4,7 @@ use scipp_proto::Kind;
 use scipp_proto::wire::Message;
 
 use crate::scenario::{Scenario, python_only, scenario};
-use crate::stage::{C, P, Stage, payload};
+use crate::stage::{C, OPEN, P, Stage, payload};
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario(1, "a second first value", "D-3 D-27", second_first_value)
@@ -43,8 +43,6 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario(19, "cancelled before the first value", "D-15 D-16 D-17", cancelled_before_started),
     scenario(20, "cancelled before it is accepted", "D-15 D-16 D6 D43", cancelled_before_accepted).fix(),
 ];
-
-const OPEN: [&str; 2] = ["P>C Start", "C>P StartAck(context), Started(0)"];
 
 fn second_first_value(s: &mut Stage) {
     let (parent, child) = s.context();

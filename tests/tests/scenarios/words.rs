@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use scipp_common::Error;
+use scipp_conformance::pair::uid_of;
+use scipp_conformance::script::is_notice;
 use scipp_proto::wire::{ErrorMsg, Message};
 use scipp_proto::{DialogRef, Failure, Misuse, Outcome, Payload, PeerViolation, Uid};
 
@@ -22,7 +24,7 @@ enum Id {
 
 impl Ids {
     /// A frame on this link, as `kind(value)` and the number of its dialog unless it is the first.
-    pub(crate) fn frame(&mut self, link: usize, message: &Message<'_>, from: &str, to: &str) -> String {
+    pub(crate) fn frame(&mut self, link: usize, message: &Message<'_>, hop: [&str; 2]) -> String {
         let cid = message.cid().unwrap_or_default().to_owned();
         if let Message::Start(start) = message {
             self.learn(link, &cid, start.kwargs.value("cid").filter(|_| start.func == "_cancel_task"));
@@ -39,11 +41,8 @@ impl Ids {
             Message::Start(_) => "Start".to_owned(),
             Message::StartAck { .. } if is_request => "StartAck(creq)".to_owned(),
             Message::StartAck { functype, .. } => format!("StartAck({})", functype.functype()),
-            Message::Error(error) if error.sender.as_ref().is_some_and(|sender| sender.name() == to) => {
-                "notice".to_owned()
-            }
-            Message::Error(msg) => match error(msg, from) {
-                text if text.starts_with("ctxc(") => text,
+            Message::Error(msg) => match error(msg, hop) {
+                text if text == "notice" || text.starts_with("ctxc(") => text,
                 text => format!("Error({text})"),
             },
             Message::Started { pld, .. } | Message::Yield { pld, .. } | Message::Return { pld, .. } => {
@@ -109,10 +108,10 @@ fn terminal(fields: &serde_json::Map<String, serde_json::Value>) -> String {
 
 /// An error that came from the neighbour `from`: its class, its source if that is another, where it arose if
 /// that was elsewhere, its hops if there are several.
-fn error(msg: &ErrorMsg, from: &str) -> String {
+fn error(msg: &ErrorMsg, [from, to]: [&str; 2]) -> String {
     let mut text = match (&*msg.boxed_type_str, &msg.canceller) {
         ("ContextCancelled", Some(canceller)) => format!("ctxc({})", canceller.name()),
-        ("StreamOverrun", _) if msg.sender.is_some() => "notice".to_owned(),
+        _ if is_notice(msg, &uid_of(to)) => "notice".to_owned(),
         (boxed, _) => boxed.to_owned(),
     };
     if msg.src_type_str != msg.boxed_type_str {
@@ -137,13 +136,13 @@ fn violation(violation: &PeerViolation) -> String {
     }
 }
 
-/// How one end of a dialog has ended; `peer` is the name of the other actor.
-pub(crate) fn outcome(dialog: &DialogRef<'_>, peer: &str) -> String {
+/// How one end of a dialog has ended, what came to it going from whom to whom.
+pub(crate) fn outcome(dialog: &DialogRef<'_>, hop: [&str; 2]) -> String {
     match dialog.outcome() {
         None => "running".to_owned(),
         Some(Outcome::Returned(None)) => "returned".to_owned(),
         Some(Outcome::Returned(Some(result))) => format!("returned {}", value(result)),
-        Some(Outcome::Failed(Failure::Remote(remote))) => format!("failed: {}", error(&remote.msg, peer)),
+        Some(Outcome::Failed(Failure::Remote(remote))) => format!("failed: {}", error(&remote.msg, hop)),
         Some(Outcome::Failed(Failure::Violation(broken))) => format!("failed: {}", violation(broken)),
         Some(Outcome::Failed(Failure::Reported(class))) => format!("failed: own {class}"),
         Some(Outcome::Cancelled { confirmed: false, .. }) => "cancelled, unconfirmed".to_owned(),
@@ -157,9 +156,9 @@ pub(crate) fn outcome(dialog: &DialogRef<'_>, peer: &str) -> String {
 }
 
 /// What a call of a driver's handle fails with.
-pub(crate) fn failure(failure: &Error, peer: &str) -> String {
+pub(crate) fn failure(failure: &Error, hop: [&str; 2]) -> String {
     match failure {
-        Error::Remote(remote) => error(&remote.msg, peer),
+        Error::Remote(remote) => error(&remote.msg, hop),
         Error::Violation(broken) => violation(broken),
         Error::Cancelled { by: Some(uid) } => format!("cancelled by {}", uid.name()),
         Error::Misuse(misuse) => refusal(misuse),

@@ -6,8 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use scipp_smol::proto::wire::{decode, frame};
+use scipp_conformance::script::messages;
 use scipp_smol::proto::{CloseReason, Config, RuntimeEndpoint};
 use scipp_smol::{Actor, ChildContext, Driver, Ending, Error, NoArgs, Portal, Profile, Yielder};
 use serde::{Deserialize, Serialize};
@@ -182,13 +181,8 @@ impl World {
     #[track_caller]
     pub(crate) fn assert_whole(&self) {
         for lane in &self.lanes {
-            let mut rest = Bytes::from(lane.lock().unwrap().written.clone());
-            while let Some(len) = frame::body_len(&rest, usize::MAX).unwrap() {
-                assert!(rest.len() >= frame::PREFIX + len, "a frame is cut");
-                let body = rest.split_to(frame::PREFIX + len).slice(frame::PREFIX..);
-                decode(&body, &Config::default().limits()).expect("a message");
-            }
-            assert!(rest.is_empty(), "a prefix is cut");
+            let written = lane.lock().unwrap().written.clone();
+            messages(written.into(), &Config::default().limits(), |_| ());
         }
     }
 }

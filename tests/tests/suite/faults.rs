@@ -1,14 +1,19 @@
 //! Killed processes, dropped connections, and bytes that are no messages: scenarios by their numbers.
 
 use std::ffi::OsString;
-use std::io::Read;
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 
-use crate::driver::proto::{Config, Connection, Identity, Instant, Uid};
+use scipp_conformance::script::error_by;
+
+use crate::driver::proto::wire::{self, Message};
+use crate::driver::proto::{
+    CloseReason, Config, Connection, DialogId, Identity, Instant, Kind, Payload, Uid,
+};
 use crate::driver::{Actor, ActorBuilder, ChildContext, Context, Error, NoArgs, Portal};
 
 use super::ends::assert_disconnected;
@@ -150,4 +155,69 @@ fn s154_frames_that_are_no_messages() {
         let _reset = socket.read_to_end(&mut Vec::new());
         assert_eq!(bystander.call::<_, u32>(PATH, &NoArgs {}), Ok(7));
     }
+}
+
+/// An actor written by hand, and the one dialog that was opened with it.
+struct ByHand {
+    us: Uid,
+    conn: Connection,
+    socket: TcpStream,
+    id: DialogId,
+}
+
+impl ByHand {
+    /// Has `act` do something with it, and hangs up; `test` is at the other end.
+    fn meets(act: impl FnOnce(&mut Self) + Send, test: impl FnOnce(&Portal)) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || act(&mut Self::accept(&listener)));
+            test(&Actor::builder("root").build().connect_tcp(addr).unwrap());
+        });
+    }
+
+    fn accept(listener: &TcpListener) -> Self {
+        let mut socket = listener.accept().unwrap().0;
+        let us = Uid::new("by-hand", "by-hand-uuid");
+        let mut conn = Connection::new(Config::default(), Identity::new(us.clone()), 7, Instant::EPOCH);
+        let opened = std::iter::repeat_with(|| raw::exchange(&mut conn, &mut socket)).flatten().next();
+        Self { us, conn, socket, id: opened.unwrap() }
+    }
+}
+
+#[test]
+fn s088_neither_answer_nor_final_frame() {
+    let (go, taken) = (Wire::new(), Wire::new());
+    let says_nothing_more = |peer: &mut ByHand| {
+        peer.conn.accept(peer.id, Kind::Context).unwrap();
+        peer.conn.started(peer.id, Payload::NIL).unwrap();
+        raw::write_out(&mut peer.conn, &mut peer.socket);
+        // The cancel request comes, and is not looked at.
+        assert_ne!(peer.socket.read(&mut [0; 4096]).unwrap(), 0);
+        taken.tell(());
+        go.hear();
+    };
+    ByHand::meets(says_nothing_more, |portal| {
+        let (ctx, ()) = portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
+        ctx.cancel().unwrap();
+        taken.hear();
+        assert_eq!(ctx.outcome(), None);
+        go.tell(());
+        assert_disconnected(ctx.wait());
+    });
+}
+
+#[test]
+fn s117_an_actor_that_fails_as_a_whole() {
+    let fails = |peer: &mut ByHand| {
+        let mut frame = bytes::BytesMut::new();
+        wire::encode(&Message::Error(Box::new(error_by(peer.us.clone(), "ImportError"))), &mut frame);
+        peer.socket.write_all(&frame).unwrap();
+        peer.socket.read_to_end(&mut Vec::new()).unwrap();
+    };
+    ByHand::meets(fails, |portal| {
+        let called = portal.call::<_, ()>(PATH, &NoArgs {});
+        let Err(Error::Disconnected(CloseReason::PeerFailed(error))) = called else { panic!("{called:?}") };
+        assert_eq!((error.msg.boxed_type_str.as_str(), error.msg.src_uid.name()), ("ImportError", "by-hand"));
+    });
 }

@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 pub(crate) mod cancels;
 pub(crate) mod contexts;
+pub(crate) mod debugger;
 pub(crate) mod ends;
 pub(crate) mod fan_out;
 pub(crate) mod faults;
@@ -11,6 +12,7 @@ pub(crate) mod overruns;
 pub(crate) mod peers;
 pub(crate) mod policies;
 pub(crate) mod precedence;
+pub(crate) mod publisher;
 pub(crate) mod raw;
 pub(crate) mod receiving;
 pub(crate) mod rig;

@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 
-use scipp_conformance::script::{Unsendable, error_by};
+use scipp_conformance::script::{Unsendable, encoded, error_by};
 
-use crate::driver::proto::wire::{self, ErrorMsg, Message};
+use crate::driver::proto::wire::{ErrorMsg, Message};
 use crate::driver::proto::{Config, Connection, Identity, Instant, Kind, Payload, Uid};
 use crate::driver::{
     Actor, ActorBuilder, ChildContext, Context, Ending, Error, MsgStream, NoArgs, Portal, TaskError,
@@ -15,7 +15,7 @@ use crate::driver::{
 
 use super::cancels::waits;
 use super::raw;
-use super::rig::{Behind, Host, behind, remote};
+use super::rig::{Behind, Host, assert_cancelled, behind, cancelled_by, remote, uid};
 use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "task");
@@ -48,19 +48,6 @@ fn relays(host: ActorBuilder, portals: &Behind) -> ActorBuilder {
 /// A context that lasts as long as its task; when that has started, so have we.
 fn starts_with(portal: &Portal, ctx: &ChildContext) -> Result<((), Ending), Error> {
     portal.open_context(PATH, &NoArgs {}, |_, (): ()| ctx.started(&()))
-}
-
-/// A cancellation by this actor came over these.
-#[track_caller]
-fn assert_cancelled<T: std::fmt::Debug>(result: Result<T, Error>, by: &Uid, path: &[&Uid]) {
-    let error = remote(result);
-    assert_eq!((error.boxed_type(), error.canceller()), ("ContextCancelled", Some(by)));
-    assert_eq!(error.cancelled_neighbour(), path.last().copied());
-    assert!(error.relay_path().iter().eq(path.iter().copied()), "{:?}", error.relay_path());
-}
-
-fn cancelled_by(uid: &Uid) -> Error {
-    Error::Cancelled { by: Some(uid.clone()) }
 }
 
 /// A context whose body does nothing but wait for the task.
@@ -153,7 +140,7 @@ fn s101_a_peer_cancels_the_child_of_others() {
     let (by, path) = (sleep.canceller.uid(), [sleep.sleeper.uid()]);
     assert_cancelled(Err::<(), _>(error), by, &path);
     assert_cancelled(Err::<(), _>(sleep.told[0].hear()), by, &path);
-    assert_eq!(sleep.told[1].hear(), cancelled_by(&sleep.root.identity().uid));
+    assert_eq!(sleep.told[1].hear(), cancelled_by(uid(&sleep.root)));
 }
 
 #[test]
@@ -162,7 +149,7 @@ fn s102_the_handler_of_that_fails() {
     let own = TaskError::new("RuntimeError", "of the handler");
     assert_eq!(sleep.is_cancelled(|_| own.clone()), own);
     sleep.told[0].hear();
-    assert_eq!(sleep.told[1].hear(), cancelled_by(&sleep.root.identity().uid));
+    assert_eq!(sleep.told[1].hear(), cancelled_by(uid(&sleep.root)));
 }
 
 #[test]
@@ -270,7 +257,7 @@ impl Service {
             ctx.cancel().unwrap();
             assert_eq!(ctx.wait(), Ok(Ending::Cancelled { confirmed: true }));
         }
-        assert_eq!(self.told.hear(), cancelled_by(&self.root.identity().uid));
+        assert_eq!(self.told.hear(), cancelled_by(uid(&self.root)));
     }
 
     /// The error of the service, as its client passes it on.
@@ -307,7 +294,7 @@ fn s107_that_failure_passes_through_another_block() {
     let service = service(true, false);
     let [spawner, client] = service.contexts();
     service.assert_passed_on(spawner.open_context(PATH, &NoArgs {}, |_, (): ()| lasting(&client)));
-    assert_eq!(service.told.hear(), cancelled_by(&service.root.identity().uid));
+    assert_eq!(service.told.hear(), cancelled_by(uid(&service.root)));
 }
 
 #[test]
@@ -327,7 +314,7 @@ fn s108_one_of_its_own_streams_to_the_service_that_dies() {
         if fails {
             assert_eq!(remote(result).boxed_type(), "RuntimeError");
         } else {
-            assert_cancelled(result, &spawner.identity().uid, &[service.uid()]);
+            assert_cancelled(result, uid(&spawner), &[service.uid()]);
         }
     }
 }
@@ -351,7 +338,7 @@ fn s110_a_cancellation_over_three_hops() {
     let [root, third] = ["root", "third"].map(|name| Actor::builder(name).build());
     let (ctx, ()) = top.reached_by(&root).start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
     leaf.reached_by(&third).cancel_actor().unwrap();
-    assert_cancelled(ctx.wait(), &third.identity().uid, &[leaf.uid(), middle.uid(), top.uid()]);
+    assert_cancelled(ctx.wait(), uid(&third), &[leaf.uid(), middle.uid(), top.uid()]);
 }
 
 #[test]
@@ -395,8 +382,8 @@ fn s176_a_foreign_cancellation_passes_through_a_block() {
         inner.reached_by(&third).cancel_actor()?;
         ctx.wait()
     });
-    assert_cancelled(result, &third.identity().uid, &[inner.uid()]);
-    assert_eq!(told.hear(), cancelled_by(&root.identity().uid));
+    assert_cancelled(result, uid(&third), &[inner.uid()]);
+    assert_eq!(told.hear(), cancelled_by(uid(&root)));
 }
 
 /// An actor written by hand: its task fails with this error as soon as it has started.
@@ -409,10 +396,8 @@ fn forge(listener: &TcpListener, spoil: Spoil) {
     conn.started(id, Payload::NIL).unwrap();
     let mut error = ErrorMsg { cid: Some(conn.dialog(id).unwrap().cid().into()), ..error_by(us, "KeyError") };
     spoil(&mut error);
-    let mut frame = bytes::BytesMut::new();
-    wire::encode(&Message::Error(Box::new(error)), &mut frame);
     raw::write_out(&mut conn, &mut socket);
-    socket.write_all(&frame).unwrap();
+    socket.write_all(&encoded(&Message::Error(Box::new(error)))).unwrap();
     socket.read_to_end(&mut Vec::new()).unwrap();
 }
 

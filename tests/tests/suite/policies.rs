@@ -7,7 +7,7 @@ use crate::driver::proto::wire::MsgKind;
 use crate::driver::proto::{Payload, Received, RemoteErrorKind, Terms, TypePolicy};
 use crate::driver::{Actor, ChildContext, Endpoint, Error, MistypedValue, NoArgs, Profile, Yielder};
 
-use super::rig::{on_each_transport, remote, with_server};
+use super::rig::{cancelled_by, on_each_transport, remote, uid, with_server};
 use super::typed::{
     PATH, PING, handed_over, mixes, numbers, on, ping, place, settle, spec, telling, text_of, violated,
     yields,
@@ -36,8 +36,7 @@ fn a_mistyped_item_cancels_unless_the_terms_say_otherwise() {
                 });
                 let error = violated(result);
                 assert_eq!((error.culprit, text_of(&error).as_str()), (Role::Child, "two"));
-                let by = Some(pair.client.identity().uid.clone());
-                assert_eq!(told.hear(), Err(Error::Cancelled { by }));
+                assert_eq!(told.hear(), Err(cancelled_by(uid(&pair.client))));
             },
         );
     }
@@ -61,8 +60,8 @@ fn a_mistyped_item_of_the_parent_fails_the_task_and_names_the_culprit() {
             });
             let error = remote(result);
             assert_eq!(error.kind(), RemoteErrorKind::MsgTypeError);
-            assert_eq!(error.source_uid(), &pair.server.identity().uid, "whoever checked it reports it");
-            let culprit = pair.client.identity().uid.to_string();
+            assert_eq!(error.source_uid(), uid(&pair.server), "whoever checked it reports it");
+            let culprit = uid(&pair.client).to_string();
             assert!(error.msg.tb_str.starts_with(&culprit), "{}", error.msg.tb_str);
             assert_eq!(error.bad_msg_loose().unwrap().kind(), Some(MsgKind::Yield));
         },

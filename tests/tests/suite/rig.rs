@@ -111,7 +111,7 @@ impl Host {
     }
 
     pub(crate) fn uid(&self) -> &Uid {
-        &self.actor.identity().uid
+        uid(&self.actor)
     }
 }
 
@@ -149,4 +149,23 @@ pub(crate) fn remote<T: std::fmt::Debug>(result: Result<T, Error>) -> RemoteFail
         Err(Error::Remote(error)) => error,
         other => panic!("expected a remote error, got {other:?}"),
     }
+}
+
+/// A cancellation in the name of this actor, which came over these.
+#[track_caller]
+pub(crate) fn assert_cancelled<T: std::fmt::Debug>(result: Result<T, Error>, by: &Uid, path: &[&Uid]) {
+    let error = remote(result);
+    assert_eq!((error.boxed_type(), error.canceller()), ("ContextCancelled", Some(by)));
+    assert_eq!(error.cancelled_neighbour(), path.last().copied());
+    assert!(error.relay_path().iter().eq(path.iter().copied()), "{:?}", error.relay_path());
+}
+
+/// What tells a task to end, in the name of this actor.
+pub(crate) fn cancelled_by(uid: &Uid) -> Error {
+    Error::Cancelled { by: Some(uid.clone()) }
+}
+
+/// Who an actor is.
+pub(crate) fn uid(actor: &Actor) -> &Uid {
+    &actor.identity().uid
 }

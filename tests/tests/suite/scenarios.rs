@@ -10,7 +10,10 @@ use crate::driver::{
 };
 
 use super::cancels::waits;
-use super::rig::{Behind, Pair, behind, connect, dial, on_each_transport, remote, with_server};
+use super::rig::{
+    Behind, Pair, assert_cancelled, behind, cancelled_by, connect, dial, on_each_transport, remote, uid,
+    with_server,
+};
 use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "task");
@@ -21,14 +24,6 @@ fn patient(name: &str) -> ActorBuilder {
     let mut config = Config::default();
     (config.overrun, config.inbox_bytes) = (OverrunPolicy::Buffer(usize::MAX), usize::MAX);
     Actor::builder(Profile::new(name).config(config))
-}
-
-/// The task was cancelled in this actor's name.
-#[track_caller]
-fn assert_cancelled<T: std::fmt::Debug>(result: Result<T, Error>, by: &Actor) {
-    let error = remote(result);
-    assert_eq!(error.boxed_type(), "ContextCancelled");
-    assert_eq!(error.canceller(), Some(&by.identity().uid));
 }
 
 #[test]
@@ -104,9 +99,8 @@ fn s029_a_failing_body_ends_a_context_and_a_generator() {
             Err::<(), _>(TaskError::new("KeyboardInterrupt", ""))
         });
         assert_eq!(result, Err(TaskError::new("KeyboardInterrupt", "")));
-        let by = Some(pair.client.identity().uid.clone());
         for _ in 0..2 {
-            assert_eq!(told.hear(), Error::Cancelled { by: by.clone() });
+            assert_eq!(told.hear(), cancelled_by(uid(&pair.client)));
         }
     });
 }
@@ -177,7 +171,7 @@ fn s049_an_endless_generator_ends_with_its_actor() {
         let mut items = pair.portal.iterate::<_, u32>(ITEMS, &NoArgs {}).unwrap();
         assert_eq!(items.by_ref().take(200).filter(Result::is_ok).count(), 200);
         pair.portal.cancel_actor().unwrap();
-        assert_eq!(told.hear(), Error::Cancelled { by: Some(pair.client.identity().uid.clone()) });
+        assert_eq!(told.hear(), cancelled_by(uid(&pair.client)));
         assert!(items.all(|item| item.is_ok()), "its end is no error");
     });
 }
@@ -190,10 +184,10 @@ fn s067_waiting_in_the_block_for_a_cancelled_actor() {
         |pair| {
             let result = pair.portal.open_context(PATH, &NoArgs {}, |ctx, (): ()| {
                 pair.portal.cancel_actor()?;
-                assert_cancelled(ctx.wait(), &pair.client);
+                assert_cancelled(ctx.wait(), uid(&pair.client), &[uid(&pair.server)]);
                 ctx.wait()
             });
-            assert_cancelled(result, &pair.client);
+            assert_cancelled(result, uid(&pair.client), &[uid(&pair.server)]);
         },
     );
 }
@@ -205,8 +199,12 @@ fn s068_waiting_after_the_block_for_a_cancelled_actor() {
         |server| server.context(PATH, waits(&told)),
         |pair| {
             let body = |_: &Context, (): ()| pair.portal.cancel_actor();
-            assert_cancelled(pair.portal.open_context(PATH, &NoArgs {}, body), &pair.client);
-            assert_eq!(told.hear(), Error::Cancelled { by: Some(pair.client.identity().uid.clone()) });
+            assert_cancelled(
+                pair.portal.open_context(PATH, &NoArgs {}, body),
+                uid(&pair.client),
+                &[uid(&pair.server)],
+            );
+            assert_eq!(told.hear(), cancelled_by(uid(&pair.client)));
         },
     );
 }
@@ -277,10 +275,10 @@ fn s080_cancelling_the_actor_of_a_body_in_the_background() {
                 // The end of the stream comes just before the error, and may be seen first.
                 match background.join().unwrap() {
                     Ok(None) => {}
-                    received => assert_cancelled(received, &pair.client),
+                    received => assert_cancelled(received, uid(&pair.client), &[uid(&pair.server)]),
                 }
             });
-            assert_cancelled(ctx.wait(), &pair.client);
+            assert_cancelled(ctx.wait(), uid(&pair.client), &[uid(&pair.server)]);
         },
     );
 }
@@ -336,8 +334,8 @@ fn s094_a_third_actor_cancels_the_childs() {
             let portal = connect(&third, &pair.listener);
             portal.cancel_actor().unwrap();
             for ctx in contexts {
-                assert_eq!(told.hear(), Error::Cancelled { by: Some(third.identity().uid.clone()) });
-                assert_cancelled(ctx.wait(), &third);
+                assert_eq!(told.hear(), cancelled_by(uid(&third)));
+                assert_cancelled(ctx.wait(), uid(&third), &[uid(&pair.server)]);
             }
             assert_eq!(portal.closed(), CloseReason::Eof);
             assert_eq!(pair.portal.closed(), CloseReason::Eof);
@@ -359,10 +357,7 @@ fn s096_one_of_two_children_fails_and_the_other_is_cancelled() {
                         failing.portal.call::<_, ()>(PATH, &NoArgs {})
                     });
                     assert_eq!(remote(result).boxed_type(), "AssertionError");
-                    assert_eq!(
-                        told.hear(),
-                        Error::Cancelled { by: Some(other.client.identity().uid.clone()) }
-                    );
+                    assert_eq!(told.hear(), cancelled_by(uid(&other.client)));
                     other.portal.cancel_actor().unwrap();
                 },
             );
@@ -411,8 +406,8 @@ fn s097_the_root_of_a_tree_is_interrupted() {
         |server| server.context(PATH, waits(&leaf)),
         |pair, portal, middle| {
             interrupted(pair);
-            assert_eq!(middle.hear(), Error::Cancelled { by: Some(pair.client.identity().uid.clone()) });
-            assert_eq!(leaf.hear(), Error::Cancelled { by: Some(pair.server.identity().uid.clone()) });
+            assert_eq!(middle.hear(), cancelled_by(uid(&pair.client)));
+            assert_eq!(leaf.hear(), cancelled_by(uid(&pair.server)));
             portal.close();
             pair.portal.cancel_actor().unwrap();
         },
@@ -441,7 +436,7 @@ fn s099_a_grandchild_that_does_not_answer() {
                 });
                 interrupted(pair);
             });
-            assert_eq!(middle.hear(), Error::Cancelled { by: Some(pair.client.identity().uid.clone()) });
+            assert_eq!(middle.hear(), cancelled_by(uid(&pair.client)));
             go.tell(());
         },
     );

@@ -12,11 +12,11 @@ use super::ends::assert_disconnected;
 use super::rig::{Host, remote};
 use super::wire::Wire;
 
-const LOCK: (&str, &str) = ("tractor.devx.debug._tty_lock", "lock_stdio_for_peer");
+pub(super) const LOCK: (&str, &str) = ("tractor.devx.debug._tty_lock", "lock_stdio_for_peer");
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "msg_type")]
-enum Said {
+pub(super) enum Said {
     LockStatus { locked: bool },
     LockRelease {},
 }
@@ -70,7 +70,7 @@ fn lock(terminal: &Terminal, ctx: &ChildContext, asked: &Wire<()>) -> Result<Sai
 }
 
 /// The root, and what it tells of each that has asked.
-fn root() -> (Host, Arc<Wire<()>>) {
+pub(super) fn root() -> (Host, Arc<Wire<()>>) {
     let asked = Wire::new();
     let root = Host::new("root", |host, _| {
         let (terminal, asked) = (Terminal::default(), Arc::clone(&asked));
@@ -84,7 +84,12 @@ fn portals(root: &Host) -> [Portal; 3] {
 }
 
 /// Has the terminal, and gives it back when it is told to.
-fn pauses(portal: &Portal, has_it: &Wire<char>, name: char, go: &Wire<()>) -> Result<Ending, Error> {
+pub(super) fn pauses(
+    portal: &Portal,
+    has_it: &Wire<char>,
+    name: char,
+    go: &Wire<()>,
+) -> Result<Ending, Error> {
     let paused = portal.open_context(LOCK, &NoArgs {}, |ctx, status: Said| {
         assert_eq!(status, Said::LockStatus { locked: true });
         has_it.tell(name);
@@ -95,7 +100,7 @@ fn pauses(portal: &Portal, has_it: &Wire<char>, name: char, go: &Wire<()>) -> Re
 }
 
 #[track_caller]
-fn assert_released(result: Result<Ending, Error>) {
+pub(super) fn assert_released(result: Result<Ending, Error>) {
     assert_eq!(result.unwrap().returned(), Ok(Said::LockStatus { locked: false }));
 }
 

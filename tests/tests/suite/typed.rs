@@ -12,7 +12,7 @@ use crate::driver::proto::{
 use crate::driver::{ChildContext, Endpoint, Error, NoArgs};
 use serde::{Serialize, Serializer};
 
-use super::rig::{Pair, remote, with_server};
+use super::rig::{Pair, cancelled_by, remote, uid, with_server};
 use super::wire::Wire;
 
 pub(super) const PATH: (&str, &str) = ("app", "typed");
@@ -158,8 +158,7 @@ fn an_invalid_first_value_that_was_not_checked_fails_the_open_and_cancels_the_ch
             let endpoint = on(Terms::one_for_all(spec("None")));
             let error = violated(pair.portal.start_context::<_, Payload>(&endpoint, &NoArgs {}));
             assert_eq!((error.culprit, error.kind), (Role::Child, MsgKind::Started));
-            let by = Some(pair.client.identity().uid.clone());
-            assert_eq!(told.hear(), Err(Error::Cancelled { by }));
+            assert_eq!(told.hear(), Err(cancelled_by(uid(&pair.client))));
         },
     );
 }

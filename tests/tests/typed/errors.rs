@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use scipp_conformance::script::call;
+use scipp_conformance::pair::uid_of;
+use scipp_conformance::script::{call, error_by};
 use scipp_conformance::transcript::{Directory, Line};
 use scipp_proto::wire::{ErrorMsg, Message, decode};
 use scipp_proto::{
@@ -12,10 +13,6 @@ use scipp_proto::{
 use serde_json::{Value as Json, json};
 
 use crate::rig::payload;
-
-fn uid(name: &str) -> Uid {
-    Uid::new(name, format!("{name}-uuid"))
-}
 
 /// What the actor `to` gets when a task of the actor `at` ends as `end` says: over a connection of its own.
 fn hop(at: &Uid, to: &Uid, end: impl FnOnce(&mut Connection, DialogId)) -> (RemoteError, ErrorMsg) {
@@ -93,9 +90,9 @@ fn is_safe(sent: &ErrorMsg, at: &Uid, to: &Uid) {
 #[test]
 fn the_source_survives_every_relay_and_nothing_dangerous_is_sent() {
     for (name, report) in origins() {
-        let leaf = uid("leaf");
+        let leaf = uid_of("leaf");
         for relays in 0..=RELAYS {
-            let actors: Vec<Uid> = (0..=relays).map(|n| uid(&format!("hop{n}"))).collect();
+            let actors: Vec<Uid> = (0..=relays).map(|n| uid_of(&format!("hop{n}"))).collect();
             let fail = report.clone();
             let (mut error, sent) = hop(&leaf, &actors[0], |core, task| core.fail(task, fail).unwrap());
             is_safe(&sent, &leaf, &actors[0]);
@@ -126,9 +123,9 @@ fn the_source_survives_every_relay_and_nothing_dangerous_is_sent() {
 fn an_error_may_come_back_to_its_source() {
     for (name, report) in origins() {
         for relays in 1..=RELAYS {
-            let leaf = uid("leaf");
+            let leaf = uid_of("leaf");
             let actors: Vec<Uid> =
-                (0..relays).map(|n| uid(&format!("hop{n}"))).chain([leaf.clone()]).collect();
+                (0..relays).map(|n| uid_of(&format!("hop{n}"))).chain([leaf.clone()]).collect();
             let fail = report.clone();
             let (mut error, _) = hop(&leaf, &actors[0], |core, task| core.fail(task, fail).unwrap());
             for pair in actors.windows(2) {
@@ -155,11 +152,12 @@ fn a_loose_message_goes_out_only_if_a_message_can_be_made_of_it() {
     ] {
         let bad = payload(bad);
         let report = Report { bad_msg_as_dict: Some(bad.clone()), ..Report::new("MsgTypeError", "x") };
-        let (error, _) = hop(&uid("leaf"), &uid("mid"), |core, task| core.fail(task, report).unwrap());
+        let (error, _) = hop(&uid_of("leaf"), &uid_of("mid"), |core, task| core.fail(task, report).unwrap());
         assert_eq!(error.msg.bad_msg_as_dict, is_sent.then_some(bad.clone()));
         let foreign =
             RemoteError { msg: ErrorMsg { bad_msg_as_dict: Some(bad), ..error.msg }, repaired: false };
-        let (error, _) = hop(&uid("mid"), &uid("top"), |core, task| core.relay(task, &foreign).unwrap());
+        let (error, _) =
+            hop(&uid_of("mid"), &uid_of("top"), |core, task| core.relay(task, &foreign).unwrap());
         assert_eq!(error.msg.bad_msg_as_dict.is_some(), is_sent);
     }
 }
@@ -174,7 +172,8 @@ fn an_offending_message_is_relayed_only_if_it_is_one() {
     ] {
         let msg = ErrorMsg { bad_msg: Some(payload(bad)), ..native("MsgTypeError") };
         let received = RemoteError { msg, repaired: false };
-        let (error, _) = hop(&uid("mid"), &uid("top"), |core, task| core.relay(task, &received).unwrap());
+        let (error, _) =
+            hop(&uid_of("mid"), &uid_of("top"), |core, task| core.relay(task, &received).unwrap());
         assert_eq!(error.bad_msg().is_some(), is_sent, "{bad:x?}");
     }
 }
@@ -242,20 +241,7 @@ fn shown(msg: ErrorMsg) -> String {
 }
 
 fn native(name: &str) -> ErrorMsg {
-    ErrorMsg {
-        src_uid: uid("leaf"),
-        src_type_str: name.into(),
-        boxed_type_str: name.into(),
-        relay_path: vec![uid("leaf")],
-        message: Some(String::new()),
-        tb_str: String::new(),
-        canceller: None,
-        sender: None,
-        cid: Some("c-1".into()),
-        bad_msg: None,
-        bad_msg_as_dict: None,
-        repaired: false,
-    }
+    ErrorMsg { message: Some(String::new()), cid: Some("c-1".into()), ..error_by(uid_of("leaf"), name) }
 }
 
 #[test]
@@ -266,7 +252,7 @@ fn what_has_no_traceback_gets_no_box() {
 #[test]
 fn a_cancellation_names_author_and_neighbour() {
     let msg = ErrorMsg {
-        canceller: Some(uid("boss")),
+        canceller: Some(uid_of("boss")),
         message: Some("task was cancelled".into()),
         ..native("ContextCancelled")
     };
@@ -282,7 +268,7 @@ fn a_cancellation_names_author_and_neighbour() {
 
 #[test]
 fn an_overrun_names_its_sender() {
-    let msg = ErrorMsg { sender: Some(uid("us")), ..native("StreamOverrun") };
+    let msg = ErrorMsg { sender: Some(uid_of("us")), ..native("StreamOverrun") };
     assert_eq!(
         shown(msg),
         "StreamOverrun\n  source: leaf.leaf-uuid\n  sent too fast by: us.us-uuid\n  dialog: c-1\n"

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, frame};
+use scipp_conformance::pair::Side;
+use scipp_conformance::script::{actor_cancel, call, frame, messages, pair, pair_with};
 use scipp_proto::spec::{PldSpec, Slots};
-use scipp_proto::wire::{Message, MsgKind, decode};
+use scipp_proto::wire::{Message, MsgKind};
 use scipp_proto::{
     Call, Config, Deadline, DialogEvent, Event, Kind, Kwargs, Misuse, OpenError, Outcome, Parity, Payload,
-    Received, Report, RuntimeEndpoint, Take, Target, Terms, TypePolicy, Verb,
+    Received, Report, Take, Terms, TypePolicy, Verb,
 };
 
 use crate::rig::{Rig, payload, terms};
@@ -92,9 +92,7 @@ fn unread_items_are_judged_as_well() {
 #[test]
 fn a_cancel_by_a_narrowing_has_its_time_however_long_nothing_was_told() {
     const TIMEOUT: Duration = Duration::from_secs(5);
-    let mut config = Config::default();
-    config.final_frame_timeout = Some(TIMEOUT);
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.final_frame_timeout = Some(TIMEOUT));
     let (parent, child) = pair.open_streaming(Side::A);
     pair.conn(Side::B).send(child, payload(YO)).unwrap();
     pair.settle();
@@ -126,7 +124,7 @@ fn a_cancel_by_a_narrowing_has_its_time_however_long_nothing_was_told() {
 #[test]
 fn arguments_are_judged_also_after_the_childs_own_cancel() {
     for (kwargs, runs) in [(&b"\x81\xa1n\x01"[..], true), (b"\x80", false)] {
-        let mut pair = Pair::established(Config::default());
+        let mut pair = pair();
         let now = pair.now();
         let parent = pair.conn(Side::A).open(now, &called(kwargs)).unwrap();
         pair.settle();
@@ -148,7 +146,7 @@ fn arguments_are_judged_also_after_the_childs_own_cancel() {
 
 #[test]
 fn a_request_is_judged_for_its_own_dialog_only() {
-    let mut pair = Pair::established(Config::default());
+    let mut pair = pair();
     let now = pair.now();
     for kwargs in [&b"\x80"[..], b"\x81\xa1n\x01"] {
         pair.conn(Side::A).open(now, &called(kwargs)).unwrap();
@@ -165,19 +163,18 @@ fn a_request_is_judged_for_its_own_dialog_only() {
 /// P-18.
 #[test]
 fn the_answer_to_an_actor_cancel_is_never_mistyped() {
-    let mut pair = Pair::established(Config::default());
-    let now = pair.now();
-    let cancel = Call { target: Target::Runtime(RuntimeEndpoint::Cancel), ..call(Kind::Function) };
-    let lenient = Terms { on_mistyped: TypePolicy::HandOver, ..terms("None") };
-    let id = pair.conn(Side::A).open_limited(now, &cancel, &Arc::new(lenient)).unwrap();
-    pair.settle();
-    let Some(Event::ActorCancelRequested { id: request }) = pair.end_mut(Side::B).events.pop_front() else {
-        panic!()
-    };
-    pair.conn(Side::B).acknowledge(request).unwrap();
-    pair.settle();
-    let received = pair.conn(Side::A).receive(id);
-    assert_eq!(received, Ok(Received::Returned(Some(Payload::bool(true)))));
+    for on_mistyped in [TypePolicy::Cancel, TypePolicy::HandOver] {
+        let mut pair = pair();
+        let (now, terms) = (pair.now(), Terms { on_mistyped, ..terms("None") });
+        let id = pair.conn(Side::A).open_limited(now, &actor_cancel(), &Arc::new(terms)).unwrap();
+        pair.settle();
+        let asked = pair.asked_to_cancel(Side::B).unwrap();
+        pair.conn(Side::B).acknowledge(asked).unwrap();
+        pair.settle();
+        let received = pair.conn(Side::A).receive(id);
+        assert_eq!(received, Ok(Received::Returned(Some(Payload::bool(true)))));
+        assert_eq!(pair.outcome(Side::A, id), Some(Outcome::Returned(Some(Payload::bool(true)))));
+    }
 
     let mut rig = Rig::alike(Side::A, terms("None"));
     let (parent, child) = (rig.parent, rig.child);
@@ -192,7 +189,7 @@ fn the_answer_to_an_actor_cancel_is_never_mistyped() {
 fn strict_parity_holds_for_arguments() {
     let lax = params("F where F = struct(n: float)");
     let strict = Arc::new(Terms { parity: Parity::Strict, ..lax.clone() });
-    let mut pair = Pair::established(Config::default());
+    let mut pair = pair();
     let now = pair.now();
     let conn = pair.conn(Side::A);
     for lossy in [&b"\x82\xa1n\xca\x00\x00\x00\x00\xa5extra\x02"[..], b"\x81\xa1n\x01"] {
@@ -265,7 +262,7 @@ fn new_terms_leave_the_narrowings_in_force() {
 
 #[test]
 fn so_do_those_of_the_endpoint_that_accepts() {
-    let mut pair = Pair::established(Config::default());
+    let mut pair = pair();
     let now = pair.now();
     pair.conn(Side::A).open(now, &call(Kind::Context)).unwrap();
     pair.settle();
@@ -298,9 +295,7 @@ fn a_narrowing_ends_itself_and_no_other() {
 
 #[test]
 fn a_reply_that_fits_in_no_frame_is_not_sent() {
-    let mut config = Config::default();
-    config.max_frame = 1000;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.max_frame = 1000);
     let (parent, child) = pair.open_streaming(Side::A);
     let reply = Payload::encode(&"x".repeat(2000)).unwrap();
     let terms = Terms { on_mistyped: TypePolicy::Reply(reply), ..terms("int") };
@@ -314,9 +309,7 @@ fn a_reply_that_fits_in_no_frame_is_not_sent() {
 /// What a peer does not read is kept: its own texts are not sent back to it then.
 #[test]
 fn a_bad_request_is_sent_back_only_to_who_reads() {
-    let mut config = Config::default();
-    config.outbox_bytes = 0;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.outbox_bytes = 0);
     let now = pair.now();
     let conn = pair.conn(Side::B);
     let mut echoed = Vec::new();
@@ -329,10 +322,10 @@ fn a_bad_request_is_sent_back_only_to_who_reads() {
         assert_eq!(conn.handle_input(now, &frame), frame.len());
         assert_eq!(conn.poll_event(), None);
         let answer = conn.poll_transmit().unwrap();
-        let Ok(Message::Error(error)) = decode(&answer.slice(4..), &Config::default().limits()) else {
-            panic!("{answer:?}")
-        };
-        echoed.push(error.bad_msg_as_dict.is_some());
+        echoed.extend(messages(answer, &Config::default().limits(), |answer| match answer {
+            Message::Error(error) => error.bad_msg_as_dict.is_some(),
+            other => panic!("{other:?}"),
+        }));
     }
     assert_eq!(echoed, [true, false], "the first answer was not written");
 }

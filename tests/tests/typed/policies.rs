@@ -4,13 +4,13 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::call;
+use scipp_conformance::script::{call, pair, pair_with};
 use scipp_proto::phase::Role;
 use scipp_proto::spec::{PldSpec, Slots};
 use scipp_proto::wire::MsgKind;
 use scipp_proto::{
     Call, Config, Event, Failure, Kind, Kwargs, Misuse, OpenError, Outcome, Payload, PeerViolation, Received,
-    RuntimeEndpoint, Take, Target, Terms, TypePolicy,
+    Take, Terms, TypePolicy,
 };
 
 use crate::rig::{Rig, payload, terms};
@@ -84,9 +84,7 @@ fn ends_that_answer_each_others_answers_come_to_rest() {
 /// P-19, P-20.
 #[test]
 fn an_item_that_conforms_earns_the_replies_back() {
-    let mut config = Config::default();
-    config.max_replies = 1;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.max_replies = 1);
     let (parent, child) = pair.open_streaming(Side::A);
     pair.conn(Side::B).limit(child, &Arc::new(with(TypePolicy::Reply(payload(YO))))).unwrap();
     for (item, is_broken) in [(YO, false), (ONE, false), (YO, false), (YO, true)] {
@@ -101,7 +99,7 @@ fn an_item_that_conforms_earns_the_replies_back() {
 #[test]
 fn functions_and_generators_are_checked_like_contexts() {
     for kind in [Kind::Function, Kind::Generator] {
-        let mut pair = Pair::established(Config::default());
+        let mut pair = pair();
         let (parent, child) = pair.open(Side::A, kind);
         pair.conn(Side::A).limit(parent, &Arc::new(terms("int"))).unwrap();
         if kind == Kind::Function {
@@ -190,9 +188,7 @@ fn an_earlier_failure_stays_the_outcome() {
 #[test]
 fn bad_items_of_a_task_that_is_ending_are_not_kept() {
     for (is_ending, judged, text_left) in [(true, 5, 5_000), (false, 1, 0)] {
-        let mut config = Config::default();
-        config.error_bytes = 10_000;
-        let mut pair = Pair::established(config);
+        let mut pair = pair_with(|config| config.error_bytes = 10_000);
         let (parent, child) = pair.open_streaming(Side::A);
         pair.conn(Side::B).limit(child, &Arc::new(with(TypePolicy::Cancel))).unwrap();
         if is_ending {
@@ -293,7 +289,7 @@ fn called(kwargs: &'static [u8]) -> Call {
 
 #[test]
 fn arguments_are_checked_before_they_are_sent() {
-    let mut pair = Pair::established(Config::default());
+    let mut pair = pair();
     let now = pair.now();
     let opened = pair.conn(Side::A).open_limited(now, &called(b"\x81\xa1n\xa1x"), &params());
     let Err(OpenError::Mistyped(mismatch)) = opened else { panic!("{opened:?}") };
@@ -305,7 +301,7 @@ fn arguments_are_checked_before_they_are_sent() {
 
 #[test]
 fn arguments_are_checked_before_anything_runs() {
-    let mut pair = Pair::established(Config::default());
+    let mut pair = pair();
     let now = pair.now();
     for (kwargs, runs) in
         [(&b"\x81\xa1n\x01"[..], true), (b"\x80", false), (b"\x82\xa1n\x01\xa1m\x01", false)]
@@ -336,20 +332,4 @@ fn arguments_are_checked_before_anything_runs() {
 struct BadStart {
     msg_type: String,
     cid: String,
-}
-
-/// The answer to an actor cancel is no value of the application. (P-18)
-#[test]
-fn no_spec_stands_between_a_cancel_and_its_answer() {
-    let mut pair = Pair::established(Config::default());
-    let now = pair.now();
-    let cancel = Call { target: Target::Runtime(RuntimeEndpoint::Cancel), ..call(Kind::Function) };
-    let id = pair.conn(Side::A).open_limited(now, &cancel, &Arc::new(terms("None"))).unwrap();
-    pair.settle();
-    let Some(Event::ActorCancelRequested { id: request }) = pair.end_mut(Side::B).events.pop_front() else {
-        panic!()
-    };
-    pair.conn(Side::B).acknowledge(request).unwrap();
-    pair.settle();
-    assert_eq!(pair.outcome(Side::A, id), Some(Outcome::Returned(Some(Payload::bool(true)))));
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use quickcheck::{Arbitrary, Gen, QuickCheck, TestResult, Testable};
+use scipp_conformance::chance::seed;
 use scipp_proto::spec::{Field, Literal, PldSpec, Presence, Spec, Struct};
 use scipp_proto::{Payload, pld_struct};
 use serde::{Deserialize, Serialize};
@@ -198,11 +199,9 @@ impl Arbitrary for AnySpec {
     }
 }
 
-/// Tries `property` on so many inputs that are not discarded. One seed gives one set of them; `SCIPP_SEED=N`
-/// names another one.
+/// Tries `property` on so many inputs that are not discarded.
 fn check(tests: u64, property: impl Testable) {
-    let seed = std::env::var("SCIPP_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let rng = Gen::from_size_and_seed(20, seed);
+    let rng = Gen::from_size_and_seed(20, seed());
     match QuickCheck::new().rng(rng).tests(tests).max_tests(tests * 1_000).quicktest(property) {
         Ok(tried) => assert_eq!(tried, tests, "too many inputs were discarded"),
         Err(failure) => panic!("{failure:?}"),

@@ -1,11 +1,11 @@
 //! Values of an application's own types, and what is said of specs and messages in advance or in between.
 
 use bytes::Bytes;
-use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::frame;
+use scipp_conformance::pair::Side;
+use scipp_conformance::script::{frame, pair};
 use scipp_conformance::transcript::{Directory, Line};
 use scipp_proto::spec::{PldSpec, Slots};
-use scipp_proto::wire::{Fault, LooseMsg, Message, MsgKind, decode};
+use scipp_proto::wire::{ErrorMsg, Fault, LooseMsg, MsgKind, decode};
 use scipp_proto::{
     Config, EndpointPath, Event, Extension, ExtensionError, Extensions, Failure, Outcome, Payload, Received,
     Report, Terms, Timestamp,
@@ -259,16 +259,13 @@ fn rmp_text(text: &str, body: &mut Vec<u8>) {
 }
 
 /// What the core answers to a frame that is no message.
-fn answer_to(body: &[u8]) -> Box<scipp_proto::wire::ErrorMsg> {
-    let mut pair = Pair::established(Config::default());
+fn answer_to(body: &[u8]) -> ErrorMsg {
+    let mut pair = pair();
     pair.end_mut(Side::B).incoming.extend(frame(body));
     pair.deliver(Side::B, usize::MAX);
     assert!(!matches!(pair.end(Side::B).events.back(), Some(Event::Closed { .. })));
-    let bytes: Vec<u8> = pair.end_mut(Side::A).incoming.drain(..).collect();
-    match decode(&Bytes::from(bytes).slice(4..), &Config::default().limits()) {
-        Ok(Message::Error(error)) => error,
-        other => panic!("{other:?}"),
-    }
+    let [error] = pair.errors(Side::A).try_into().expect("one answer");
+    error
 }
 
 /// D10: a `Start` with a wrong envelope is answered with all that is wrong with it; and with itself, if a

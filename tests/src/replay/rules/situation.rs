@@ -12,6 +12,7 @@ use crate::replay::acts::{is_about, is_cancellation, type_name};
 use crate::replay::seat::{Arrival, Plan, Seat};
 use crate::replay::sent::{Body, CANCEL_TASK, Opening, RUNTIME, Sent};
 use crate::replay::walk::{Facts, Walk, cancel_kwargs};
+use crate::script::error_by;
 use crate::transcript::Act;
 
 /// What is known at a difference.
@@ -275,20 +276,7 @@ impl<'a> Situation<'a> {
 impl Situation<'_> {
     /// An error of our own about this dialog.
     pub fn error(&self, type_name: &str) -> Option<Sent> {
-        let error = ErrorMsg {
-            src_uid: self.us().clone(),
-            src_type_str: type_name.to_owned(),
-            boxed_type_str: type_name.to_owned(),
-            relay_path: vec![self.us().clone()],
-            message: None,
-            tb_str: String::new(),
-            canceller: None,
-            sender: None,
-            cid: None,
-            bad_msg: None,
-            bad_msg_as_dict: None,
-            repaired: false,
-        };
+        let error = error_by(self.us().clone(), type_name);
         Some(Sent { cid: self.ours?.cid.clone(), body: Body::Error(Box::new(error)) })
     }
 

@@ -1,10 +1,11 @@
 //! Errors that are passed on, over several hops: 109, 110, 177, 178.
 
+use scipp_conformance::pair::uid_of;
 use scipp_proto::Failure;
 use scipp_proto::wire::{ErrorMsg, Message};
 
 use super::{blames, cancels_the_actor_of};
-use crate::stage::{Ends, Stage, error_of, uid_of};
+use crate::stage::{Ends, Stage, error_of};
 
 /// R, T, D and L, each with a context to the next one.
 fn chain(s: &mut Stage) -> [Ends; 3] {

@@ -1,16 +1,14 @@
 //! What actors do, and what happens to their connections.
 
-use std::collections::HashMap;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use scipp_common::{Conclusion, Error, TaskError};
 use scipp_conformance::pair::Side;
-use scipp_conformance::script::frame;
+use scipp_conformance::script::{args, frame, inject, start};
+use scipp_proto::OverrunPolicy;
 use scipp_proto::phase::Role;
-use scipp_proto::wire::{self, Message, Start};
-use scipp_proto::{Kwargs, OverrunPolicy};
+use scipp_proto::wire::Message;
 use serde::Serialize;
 
 use super::{Seat, Stage, payload};
@@ -97,28 +95,17 @@ impl Stage {
     /// A request to end the task of this id, written by hand and sent over any link.
     pub(crate) fn requests_end(&mut self, link: usize, from: &str, target: &str) {
         let side = self.side(link, from);
-        let uid = self.links[link].pair.end(side).conn.identity().uid.clone();
+        let uid = self.links[link].pair.uid(side).clone();
         let cid = format!("request {}", self.take.frames.len());
-        let request = Start {
-            cid: (&*cid).into(),
-            ns: "self".into(),
-            func: "_cancel_task".into(),
-            kwargs: Kwargs::encode(&HashMap::from([("cid", target)])).expect("a map"),
-            uid_name: uid.name().into(),
-            uid_uuid: uid.uuid().into(),
-            pld_spec: "Any".into(),
-        };
-        self.writes(link, side, &Message::Start(request));
+        self.writes(link, side, &start(&cid, ("self", "_cancel_task"), args("cid", target), &uid));
     }
 
     fn writes(&mut self, link: usize, side: Side, message: &Message<'_>) {
         let names = self.links[link].names;
-        let [from, to] = [side, side.other()].map(|side| names[side as usize]);
-        let word = self.ids.frame(link, message, from, to);
+        let hop @ [from, to] = [side, side.other()].map(|side| names[side as usize]);
+        let word = self.ids.frame(link, message, hop);
         self.take.frames.push((format!("{from}>{to}"), word + "!"));
-        let mut frame = BytesMut::new();
-        wire::encode(message, &mut frame);
-        self.links[link].pair.end_mut(side.other()).incoming.extend(frame);
+        inject(&mut self.links[link].pair, side.other(), message);
         self.settle();
     }
 

@@ -37,7 +37,7 @@ impl Stage {
     #[track_caller]
     pub(crate) fn outcome(&mut self, seat: Seat, expected: &str) {
         let dialog = self.look(seat);
-        assert_eq!(words::outcome(&dialog, self.peer(seat)), expected, "outcome");
+        assert_eq!(words::outcome(&dialog, self.inward(seat)), expected, "outcome");
         let mark = self.ids.mark(seat.link, dialog.cid());
         let noted = if mark.is_empty() { expected.to_owned() } else { format!("{mark} {expected}") };
         self.take.outcomes[usize::from(seat.end.role == Role::Child)].push(noted);
@@ -50,7 +50,7 @@ impl Stage {
         let seen = match self.with(parent, |conn, end| end.first(conn)) {
             Poll::Pending => "nothing yet".to_owned(),
             Poll::Ready(Ok(value)) => words::value(&value),
-            Poll::Ready(Err(error)) => words::failure(&error, self.peer(parent)),
+            Poll::Ready(Err(error)) => words::failure(&error, self.inward(parent)),
         };
         self.sees(parent, "first value", seen, expected);
     }
@@ -58,12 +58,12 @@ impl Stage {
     /// What a reader gets, one after the other.
     #[track_caller]
     pub(crate) fn takes_items(&mut self, seat: Seat, expected: &[&str]) {
-        let peer = self.peer(seat);
+        let inward = self.inward(seat);
         let seen = expected.iter().map(|_| match self.with(seat, |conn, end| end.take(conn)) {
             Poll::Pending => "nothing yet".to_owned(),
             Poll::Ready(Ok(Some(item))) => words::value(&item),
             Poll::Ready(Ok(None)) => "end".to_owned(),
-            Poll::Ready(Err(error)) => words::failure(&error, peer),
+            Poll::Ready(Err(error)) => words::failure(&error, inward),
         });
         let seen = seen.collect::<Vec<_>>().join(", ");
         self.sees(seat, "reads", seen, &expected.join(", "));
@@ -75,7 +75,7 @@ impl Stage {
         let Poll::Ready(Err(error)) = self.with(seat, |conn, end| end.send(conn, &Payload::NIL)) else {
             panic!("it can");
         };
-        let seen = words::failure(&error, self.peer(seat));
+        let seen = words::failure(&error, self.inward(seat));
         self.sees(seat, "sends in vain", seen, expected);
         error
     }
@@ -108,7 +108,7 @@ impl Stage {
         match left(body, outcome) {
             Ok(((), Ending::Returned(result))) => format!("result {}", words::value(&result)),
             Ok(((), Ending::Cancelled { .. })) => "no error".to_owned(),
-            Err(TaskError::Call(error)) => words::failure(&error, self.peer(parent)),
+            Err(TaskError::Call(error)) => words::failure(&error, self.inward(parent)),
             Err(TaskError::Report(raised)) => raised.type_name,
             Err(other) => format!("{other:?}"),
         }
@@ -154,7 +154,7 @@ impl Stage {
         verb: impl FnOnce(&mut Connection, End) -> Result<T, E>,
     ) -> Error {
         let error = self.with(seat, verb).map_err(Into::into).expect_err("refused");
-        let seen = words::failure(&error, self.peer(seat));
+        let seen = words::failure(&error, self.inward(seat));
         self.sees(seat, "is told", seen, expected);
         error
     }

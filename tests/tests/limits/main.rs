@@ -1,40 +1,27 @@
 //! Limits and deadlines: what goes over one gets a typed answer, and nothing grows without end.
 
-use std::time::Duration;
+mod deadlines;
 
 use scipp_conformance::bound;
 use scipp_conformance::fuzzing::fingerprint;
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, cid, inject, int};
+use scipp_conformance::script::{call, cid, encoded, inject, int, messages, pair, pair_with, start};
 use scipp_proto::wire::{Message, MsgKind};
 use scipp_proto::{
-    Call, CloseReason, Config, Connection, Deadline, DialogEvent, Event, Failure, Identity, Instant, Kind,
-    Kwargs, LimitKind, Misuse, OpenError, Outcome, OverrunPolicy, Payload, Report, SendError, Take, Target,
-    Uid,
+    Call, CloseReason, Config, Connection, DialogEvent, Event, Failure, Identity, Instant, Kind, Kwargs,
+    LimitKind, Misuse, OpenError, Outcome, Payload, Report, SendError, Target, Uid,
 };
 
 use Side::{A, B};
-
-const MILLI: Duration = Duration::from_millis(1);
 
 fn close_reason(pair: &Pair, side: Side) -> Option<&CloseReason> {
     pair.end(side).conn.close_reason()
 }
 
-/// Just before `time` nothing has happened, at `time` the connection is over.
-fn assert_times_out(pair: &mut Pair, time: Duration, deadline: Deadline) {
-    pair.advance(time - MILLI);
-    assert_eq!(close_reason(pair, B), None, "{deadline:?} before its time");
-    pair.advance(MILLI);
-    assert_eq!(close_reason(pair, B), Some(&CloseReason::TimedOut(deadline)));
-}
-
 /// W-1, W-4.
 #[test]
 fn a_frame_over_the_limit_is_refused_by_its_prefix() {
-    let mut config = Config::default();
-    config.max_frame = 1000;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.max_frame = 1000);
     let before = pair.end(B).conn.memory();
     pair.end_mut(B).incoming.extend(1001_u32.to_le_bytes());
     pair.deliver(B, 3);
@@ -48,7 +35,7 @@ fn a_frame_over_the_limit_is_refused_by_its_prefix() {
 /// W-4, W-40.
 #[test]
 fn what_is_announced_is_not_reserved() {
-    let mut pair = Pair::established(Config::default());
+    let mut pair = pair();
     pair.end_mut(B).incoming.extend((16_u32 << 20).to_le_bytes());
     pair.end_mut(B).incoming.extend([0xc4; 1000]);
     pair.deliver(B, usize::MAX);
@@ -60,9 +47,7 @@ fn what_is_announced_is_not_reserved() {
 /// W-42.
 #[test]
 fn our_own_frames_keep_the_limit() {
-    let mut config = Config::default();
-    (config.max_frame, config.max_name) = (1000, 800);
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| (config.max_frame, config.max_name) = (1000, 800));
     let (parent, child) = pair.open_streaming(A);
     let long = Payload::new([&[0xc5, 4, 0], [0; 1024].as_slice()].concat().into()).unwrap();
     let before = fingerprint(&pair.end(B).conn);
@@ -87,9 +72,7 @@ fn our_own_frames_keep_the_limit() {
 /// D-23.
 #[test]
 fn strays_are_counted_and_limited() {
-    let mut config = Config::default();
-    config.max_strays = 10;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.max_strays = 10);
     let (parent, _) = pair.open_streaming(A);
     let live = cid(&pair.end(A).conn, parent);
     for _ in 0..10 {
@@ -108,9 +91,7 @@ fn strays_are_counted_and_limited() {
 /// D-1, D-23.
 #[test]
 fn late_frames_are_no_strays() {
-    let mut config = Config::default();
-    config.max_strays = 10;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.max_strays = 10);
     let (parent, child) = pair.open_streaming(A);
     let ended = cid(&pair.end(A).conn, parent);
     pair.conn(B).finish(child, int(1)).unwrap();
@@ -129,21 +110,9 @@ fn late_frames_are_no_strays() {
 /// Feeds `count` requests that B has to answer, none of whose answers is read.
 fn flood_unread(pair: &mut Pair, count: usize) {
     for n in 0..count {
-        let mut start = bytes::BytesMut::new();
         let cid = format!("refused-{n}");
-        scipp_proto::wire::encode(
-            &Message::Start(scipp_proto::wire::Start {
-                cid: (&cid).into(),
-                ns: "self".into(),
-                func: "no_such_method".into(),
-                kwargs: Kwargs::EMPTY,
-                uid_name: "alice".into(),
-                uid_uuid: "alice-uuid".into(),
-                pld_spec: "typing.Any".into(),
-            }),
-            &mut start,
-        );
-        let (now, mut start) = (pair.now(), start.as_ref());
+        let start = start(&cid, ("self", "no_such_method"), Kwargs::EMPTY, pair.uid(A));
+        let (now, mut start) = (pair.now(), &encoded(&start)[..]);
         while !start.is_empty() && !pair.end(B).conn.is_closed() {
             let taken = pair.conn(B).handle_input(now, start);
             start = &start[taken..];
@@ -171,9 +140,7 @@ fn a_peer_that_does_not_read_is_not_served_without_end() {
 
 #[test]
 fn a_full_outbox_is_no_misuse() {
-    let mut config = Config::default();
-    config.outbox_bytes = 1000;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.outbox_bytes = 1000);
     let (parent, _) = pair.open_streaming(A);
     let sent = (0..).take_while(|_| pair.conn(A).send(parent, int(1)).is_ok()).count();
     assert!(sent > 0 && pair.end(A).conn.unwritten() < 1100);
@@ -185,9 +152,7 @@ fn a_full_outbox_is_no_misuse() {
 ///
 #[test]
 fn too_many_dialogs_of_the_peer_are_refused_one_by_one() {
-    let mut config = Config::default();
-    config.max_peer_dialogs = 2;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.max_peer_dialogs = 2);
     let (_, first) = pair.open(A, Kind::Function);
     pair.open(A, Kind::Function);
     let now = pair.now();
@@ -208,9 +173,7 @@ fn too_many_dialogs_of_the_peer_are_refused_one_by_one() {
 
 #[test]
 fn too_many_dialogs_of_our_own_are_not_opened() {
-    let mut config = Config::default();
-    config.max_own_dialogs = 2;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.max_own_dialogs = 2);
     let (first, _) = pair.open(A, Kind::Function);
     pair.open(A, Kind::Function);
     let (now, before) = (pair.now(), fingerprint(&pair.end(A).conn));
@@ -221,12 +184,10 @@ fn too_many_dialogs_of_our_own_are_not_opened() {
     assert_eq!(pair.in_flight(B), [MsgKind::Start], "a request to cancel is sent all the same");
 }
 
-/// D-12.
+/// D-11, D-12.
 #[test]
 fn unread_items_are_bounded_in_bytes_too() {
-    let mut config = Config::default();
-    config.inbox_bytes = 1000;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.inbox_bytes = 1000);
     let (parent, child) = pair.open_streaming(A);
     let item = Payload::new([&[0xc4, 100], [0; 100].as_slice()].concat().into()).unwrap();
     for _ in 0..20 {
@@ -246,124 +207,17 @@ fn unread_items_are_bounded_in_bytes_too() {
     assert_eq!(pair.end(B).conn.dialog(child).unwrap().unread(), 9, "what was taken makes room");
 }
 
-/// D-12, D-28.
-#[test]
-fn a_pause_does_not_outlast_its_limit() {
-    let mut pair = Pair::established(Config::default());
-    let (parent, child) = pair.open_streaming(A);
-    pair.conn(B).set_inbox(child, 1, OverrunPolicy::Pause).unwrap();
-    pair.conn(A).send(parent, int(1)).unwrap();
-    pair.settle();
-    assert!(!pair.end(B).conn.wants_input());
-    let pause = Config::default().max_pause;
-    assert_eq!(pair.end(B).conn.poll_timeout(), Some((Instant::since_epoch(pause), Deadline::Pause)));
-    pair.advance(pause - MILLI);
-    assert!(!pair.end(B).conn.wants_input());
-    pair.advance(MILLI);
-    assert!(pair.end(B).conn.wants_input());
-    pair.conn(A).send(parent, int(2)).unwrap();
-    pair.drain(A);
-    pair.deliver(B, usize::MAX);
-    assert_eq!(pair.in_flight(A), [MsgKind::Error], "from now on as Reject");
-    assert_eq!(pair.conn(B).take(child), Ok(Take::Item(int(1))));
-}
-
-/// R-3, D-28.
-#[test]
-fn the_handshake_has_one_deadline_for_all_its_bytes() {
-    let config = Config::default();
-    let mut pair = Pair::new(config.clone());
-    pair.drain(A);
-    pair.advance(config.handshake_timeout / 2);
-    pair.deliver(B, 5);
-    assert_times_out(&mut pair, config.handshake_timeout / 2, Deadline::Handshake);
-}
-
-/// D-28.
-#[test]
-fn a_frame_that_drips_in_times_out() {
-    let config = Config::default();
-    let mut pair = Pair::established(config.clone());
-    inject(&mut pair, B, &Message::Stop { cid: "never".into() });
-    pair.deliver(B, 1);
-    pair.advance(config.partial_frame_timeout / 2);
-    pair.deliver(B, 1);
-    assert_times_out(&mut pair, config.partial_frame_timeout / 2, Deadline::PartialFrame);
-}
-
-#[test]
-fn every_frame_has_its_own_time() {
-    let config = Config::default();
-    let mut pair = Pair::established(config.clone());
-    let mut frame = bytes::BytesMut::new();
-    scipp_proto::wire::encode(&Message::Stop { cid: "never".into() }, &mut frame);
-    pair.end_mut(B).incoming.extend([frame.as_ref(), &frame[..1]].concat());
-    pair.deliver(B, 1);
-    pair.advance(config.partial_frame_timeout / 2);
-    pair.deliver(B, usize::MAX);
-    pair.advance(config.partial_frame_timeout / 2);
-    assert_eq!(close_reason(&pair, B), None, "the first frame has come, the second has just begun");
-    assert_times_out(&mut pair, config.partial_frame_timeout / 2, Deadline::PartialFrame);
-}
-
-/// D-28, W-5.
-#[test]
-fn writing_that_makes_no_progress_times_out() {
-    let config = Config::default();
-    let mut pair = Pair::established(config.clone());
-    let (now, timeout) = (pair.now(), config.write_stall_timeout);
-    pair.conn(B).open(now, &call(Kind::Function)).unwrap();
-    let frame = pair.conn(B).poll_transmit().unwrap();
-    pair.conn(B).handle_written(now, 0);
-    pair.advance(timeout - MILLI);
-    let now = pair.now();
-    pair.conn(B).handle_written(now, 1);
-    pair.conn(B).handle_written(now, 0);
-    assert_times_out(&mut pair, timeout, Deadline::WriteStall);
-    assert!(frame.len() > 1);
-}
-
-#[test]
-fn writing_in_time_disarms_the_deadline() {
-    let mut pair = Pair::established(Config::default());
-    let now = pair.now();
-    pair.conn(B).open(now, &call(Kind::Function)).unwrap();
-    let frame = pair.conn(B).poll_transmit().unwrap();
-    pair.conn(B).handle_written(now, 0);
-    assert!(matches!(pair.end(B).conn.poll_timeout(), Some((_, Deadline::WriteStall))));
-    pair.conn(B).handle_written(now, frame.len());
-    assert_eq!(pair.end(B).conn.poll_timeout(), None);
-}
-
-/// D-35.
-#[test]
-fn a_graceful_close_has_an_end() {
-    let mut pair = Pair::established(Config::default());
-    let (_, child) = pair.open(A, Kind::Function);
-    let deadline = pair.now().saturating_add(Duration::from_secs(5));
-    let now = pair.now();
-    pair.conn(B).close(now, deadline);
-    pair.drain(B);
-    pair.advance(Duration::from_secs(5) - MILLI);
-    assert_eq!(close_reason(&pair, B), None);
-    pair.advance(MILLI);
-    assert_eq!(close_reason(&pair, B), Some(&CloseReason::Local));
-    assert_eq!(pair.outcome(B, child), Some(Outcome::Disconnected(CloseReason::Local)));
-}
-
 ///
 #[test]
 fn a_probe_gets_its_answer_and_nothing_more() {
     let us = Identity::new(Uid::new("us", "u"));
     let mut conn = Connection::new(Config::default(), us, 1, Instant::EPOCH);
-    let mut aid = bytes::BytesMut::new();
-    scipp_proto::wire::encode(&Message::Aid(Box::new(Identity::probe("p"))), &mut aid);
+    let aid = encoded(&Message::Aid(Box::new(Identity::probe("p"))));
     assert_eq!(conn.handle_input(Instant::EPOCH, &aid), aid.len());
     assert_eq!(conn.poll_event(), Some(Event::Closed { reason: CloseReason::Probe }));
     let answer = conn.poll_transmit().expect("our Aid may still be written");
-    let body = answer.slice(4..);
-    let answer = scipp_proto::wire::decode(&body, &Config::default().limits()).unwrap();
-    assert_eq!(answer.kind(), MsgKind::Aid);
+    let kinds = messages(answer, &Config::default().limits(), |answer| answer.kind());
+    assert_eq!(kinds, [MsgKind::Aid]);
     assert_eq!(conn.handle_input(Instant::EPOCH, &aid), 0);
 }
 
@@ -411,7 +265,7 @@ fn two_connections_never_affect_each_other() {
         pair.deliver(B, usize::MAX);
     };
     for attacked_at in 0..4 {
-        let mut alone = Pair::established(Config::default());
+        let mut alone = pair();
         let (mut healthy, mut hostile) = (alone.clone(), alone.clone());
         for step in 0..4 {
             script(&mut alone, step);
@@ -437,9 +291,7 @@ fn two_connections_never_affect_each_other() {
 /// W-41.
 #[test]
 fn errors_beyond_their_room_keep_what_they_mean() {
-    let mut config = Config::default();
-    config.error_bytes = 10_000;
-    let mut pair = Pair::established(config);
+    let mut pair = pair_with(|config| config.error_bytes = 10_000);
     let now = pair.now();
     let fail_one = |pair: &mut Pair| {
         let (parent, child) = pair.open(A, Kind::Function);
