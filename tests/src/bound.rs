@@ -8,6 +8,12 @@ pub const RECORD: usize = 512;
 /// Bytes that the inbox of a dialog keeps for each item beside the item itself.
 pub const ITEM: usize = 64;
 
+/// Bytes of a place in the table, in its index and in the list of free ones.
+const SLOT: usize = 40;
+
+/// Bytes for each id of an ended dialog that is remembered.
+const LATE: usize = 32;
+
 /// Bytes of the largest reply that a peer can force: an `Error` with the names of both actors and the id.
 pub const REPLY: usize = 8 << 10;
 
@@ -39,6 +45,35 @@ pub fn resting(config: &Config, dialogs: usize) -> usize {
         .saturating_add(kept)
         .saturating_add(config.late_cids.saturating_mul(64))
         .saturating_add(4 << 10)
+}
+
+/// The most that [`Connection::memory`](scipp_proto::Connection::memory) may say beyond what is not yet
+/// written, if there is no record and never were more than `records` at once, nor more than `unread` bytes of
+/// items: the receive buffers, the stores of unread items, and the table.
+pub fn empty(config: &Config, unread: usize, records: usize) -> usize {
+    let frame = config.max_frame.saturating_add(4);
+    let receive = config.receive_buffer.saturating_add(frame.max(config.receive_buffer));
+    let slots = records.max(4).next_power_of_two();
+    receive
+        .saturating_add(unread.saturating_mul(2))
+        .saturating_add(slots.saturating_mul(SLOT))
+        .saturating_add(config.late_cids.saturating_mul(LATE))
+}
+
+/// Limits that worlds of a few small dialogs just keep, so that what a bound allows is not much more than what
+/// there is. Window, policies and deadlines are the usual ones.
+pub fn tight() -> Config {
+    let mut config = Config::default();
+    config.max_frame = 1024;
+    config.receive_buffer = config.max_frame + 4;
+    config.max_cid = 64;
+    config.max_name = 32;
+    config.max_text = 256;
+    config.max_relay_path = 8;
+    config.inbox_bytes = 128;
+    config.error_bytes = 8192;
+    config.late_cids = 64;
+    config
 }
 
 /// The most that may be unwritten, if the application made the core queue `forced` bytes of results,

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use scipp_common::{TaskError, left};
+use scipp_conformance::bound;
 use scipp_conformance::precedence::{Actor, Ended, Happening, Why, pairs};
 use scipp_conformance::world::{Action, May, Plan, Verb, World};
 use scipp_proto::phase::Role;
-use scipp_proto::{Config, Deadline, Kind, Outcome};
+use scipp_proto::{Deadline, Kind, Outcome};
 
 const MAY: May = May {
     send: 1,
@@ -48,7 +49,7 @@ enum Timing {
 
 impl Stage {
     fn new() -> Self {
-        let mut config = Config::default();
+        let mut config = bound::tight();
         config.inbox_items = 0;
         config.final_frame_timeout = Some(Duration::from_secs(2));
         let mut world = World::new(&[[Actor(0), Actor(1)], [Actor(2), Actor(1)]], &config, 1);

@@ -10,6 +10,9 @@ use super::world::{End, Known, World};
 use crate::bound;
 use crate::pair::Side;
 
+/// Bytes of a request to cancel a dialog.
+const REQUEST: usize = 512;
+
 impl World {
     /// Checks both ends.
     pub(super) fn check(&mut self) {
@@ -164,8 +167,11 @@ impl End {
 
     fn check_memory(&self) {
         let (config, unwritten) = (self.conn.config(), self.conn.unwritten());
-        let bound = bound::resting(config, 2 * self.known.len() + 1).saturating_add(unwritten);
-        let memory = self.conn.memory();
+        // Each dialog of its own may have to be cancelled because the peer's end failed.
+        let bound = bound::unwritten(config, self.forced + self.known.len() * REQUEST);
+        assert!(unwritten <= bound, "{unwritten} bytes unwritten are more than {bound}");
+        let bound = bound::resting(config, 2 * self.known.len() + 1);
+        let memory = self.conn.memory() - unwritten;
         assert!(memory <= bound, "{memory} bytes are more than {bound}");
     }
 

@@ -53,11 +53,11 @@ fn operation(world: &mut World, program: &mut Program<'_>) {
     let byte = program.byte();
     let side = if byte & 0x80 == 0 { Side::A } else { Side::B };
     match byte % 16 {
-        0..=5 => world.verb(side, program),
+        0..=5 => world.verbs(side, |world| world.verb(side, program)),
         6 | 7 => {
             let at = program.byte();
             if let Some(id) = world.any_dialog(side, at) {
-                world.fitting_verb(side, id, program);
+                world.verbs(side, |world| world.fitting_verb(side, id, program));
             }
         }
         8 => world.settle(),
@@ -107,13 +107,16 @@ fn config(choice: u8) -> Config {
     let mut config = if choice & 1 == 0 { Config::default() } else { Config::reference() };
     config.max_frame = 4096;
     config.max_text = 300;
+    config.max_name = 64;
     config.max_relay_path = 4;
-    config.inbox_bytes = 1 << 16;
+    config.inbox_bytes = 1 << 13;
+    config.error_bytes = 1 << 13;
     config.receive_buffer = if choice & 2 == 0 { 4096 } else { 256 };
     if choice & 4 != 0 {
         config.inbox_items = 3;
         config.inbox_bytes = 500;
-        config.outbox_bytes = 1000;
+        config.error_bytes = 1000;
+        config.outbox_bytes = 200;
         config.max_peer_dialogs = 3;
         config.max_own_dialogs = 6;
         config.max_owed = 4;

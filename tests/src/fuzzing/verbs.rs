@@ -192,7 +192,9 @@ impl World {
 
     fn send(&mut self, side: Side, id: DialogId, program: &mut Program<'_>) {
         let number = self.known_mut(side, id).map_or(0, |known| known.sent);
-        let has_failed = self.end(side).conn.dialog(id).is_some_and(|view| view.error().is_some());
+        let conn = &self.end(side).conn;
+        let has_failed = conn.dialog(id).is_some_and(|view| view.error().is_some());
+        let has_room = conn.unwritten() < conn.config().outbox_bytes;
         let mut result = Ok(());
         self.attempt(side, |conn| {
             result = conn.send(id, numbered(number, program));
@@ -201,12 +203,10 @@ impl World {
         match result {
             Ok(()) => {
                 assert!(!has_failed, "an item was sent on a failed dialog");
+                assert!(has_room, "an item was taken beyond a full outbox");
                 self.known_mut(side, id).expect("it was sent").sent += 1;
             }
-            Err(SendError::Full) => {
-                let conn = &self.end(side).conn;
-                assert!(conn.unwritten() >= conn.config().outbox_bytes, "Full with room left");
-            }
+            Err(SendError::Full) => assert!(!has_room, "Full with room left"),
             Err(_) => {}
         }
     }

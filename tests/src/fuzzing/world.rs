@@ -45,6 +45,8 @@ pub(super) struct End {
     pub(super) incoming: VecDeque<u8>,
     /// Handed out by the core, not yet written.
     pub(super) outgoing: VecDeque<u8>,
+    /// Of these and of what is still queued, at most so many bytes are there because of its own verbs.
+    pub(super) forced: usize,
     /// Nothing can be written at present.
     pub(super) is_stalled: bool,
     /// The other end has hung up; its end of input is reported after `incoming`.
@@ -79,6 +81,7 @@ impl World {
             conn: Connection::new(config, Identity::new(Uid::new(name, name)), seed, now),
             incoming: VecDeque::new(),
             outgoing: VecDeque::new(),
+            forced: 0,
             is_stalled: false,
             is_hung_up: false,
             is_closing: false,
@@ -131,6 +134,14 @@ impl World {
         self.write(side, all);
     }
 
+    /// The application at `side` does something.
+    pub(super) fn verbs(&mut self, side: Side, verbs: impl FnOnce(&mut Self)) {
+        let before = self.end(side).conn.unwritten();
+        verbs(self);
+        let end = self.end(side);
+        end.forced += end.conn.unwritten() - before;
+    }
+
     /// Up to `max` bytes of what `side` has to write reach the link.
     pub(super) fn write(&mut self, side: Side, max: usize) {
         let now = self.now;
@@ -138,6 +149,7 @@ impl World {
         let len = max.min(end.outgoing.len());
         let written: Vec<u8> = end.outgoing.drain(..len).collect();
         end.conn.handle_written(now, len);
+        end.forced = end.forced.min(end.conn.unwritten());
         let has_hung_up = end.conn.is_closed() && end.outgoing.is_empty();
         let other = self.end(side.other());
         other.incoming.extend(written);

@@ -1,10 +1,10 @@
 //! The worlds that are searched.
 
-use std::time::Duration;
+use scipp_proto::Kind;
 
-use scipp_proto::{Config, Kind};
-
-use crate::precedence::Actor;
+use super::parts::{
+    MOODY, NOTHING, PARENT, TASK, actor_cancel, asked, config, impatient, plan, streaming, world,
+};
 use crate::world::{May, Plan, World};
 
 /// One world to search.
@@ -35,58 +35,6 @@ impl Case {
     pub fn world(&self) -> World {
         (self.make)()
     }
-}
-
-const NOTHING: May = May::NOTHING;
-
-/// A task that ends by itself, or when it is told to.
-const TASK: May = May { finish: true, fail: true, unwind: true, ..NOTHING };
-
-/// A task that may also cancel itself.
-const MOODY: May = May { cancel: true, ..TASK };
-
-/// A parent that may ask for the end.
-const PARENT: May = May { cancel: true, ..NOTHING };
-
-/// With a stream, so many items to send and to take.
-const fn streaming(may: May, send: u8, take: u8) -> May {
-    May { send, take, stream: true, stop: true, ..may }
-}
-
-/// A window of two, and buffers that are cheap to copy.
-fn config() -> Config {
-    let mut config = Config::default();
-    config.receive_buffer = 512;
-    config.inbox_items = 2;
-    config
-}
-
-fn impatient() -> Config {
-    let mut config = config();
-    config.final_frame_timeout = Some(Duration::from_secs(2));
-    config
-}
-
-fn world(links: &[[u8; 2]], config: &Config) -> World {
-    let links: Vec<[Actor; 2]> = links.iter().map(|&link| link.map(Actor)).collect();
-    World::new(&links, config, 1)
-}
-
-const fn plan(kind: Kind, parent: May, child: May) -> Plan {
-    Plan { link: 0, opener: 0, kind, is_actor_cancel: false, inner: None, outer: None, parent, child }
-}
-
-const fn actor_cancel(link: usize, opener: usize) -> Plan {
-    let child = May { unwind: true, ..NOTHING };
-    Plan { link, opener, is_actor_cancel: true, ..plan(Kind::Function, NOTHING, child) }
-}
-
-/// A context whose parent asks for the end, and whose child does only what `child` says.
-fn asked(config: &Config, child: May) -> World {
-    let mut world = world(&[[0, 1]], config);
-    world.has_deadlines = true;
-    world.plan(plan(Kind::Context, PARENT, child));
-    world
 }
 
 /// All of them.
@@ -213,6 +161,17 @@ pub const ALL: &[Case] = &[
             config.inbox_items = 0;
             let mut world = world(&[[0, 1]], &config);
             world.plan(plan(Kind::Context, PARENT, May { send: 2, stream: true, ..TASK }));
+            world
+        },
+    },
+    Case {
+        name: "slow link",
+        about: "one context whose child cannot write for a while, with items, a stop and a cancel by its parent",
+        size: Size::Small,
+        make: || {
+            let mut world = world(&[[0, 1]], &config());
+            world.links[0].ends[1].stalls = 1;
+            world.plan(plan(Kind::Context, PARENT, May { fail: false, ..streaming(TASK, 2, 0) }));
             world
         },
     },

@@ -8,6 +8,7 @@
 pub mod cases;
 mod explore;
 mod node;
+mod parts;
 mod reach;
 
 pub use cases::Case;

@@ -80,7 +80,7 @@ fn while_(chance: &mut Chance) -> Duration {
     Duration::from_millis(chance.of(&[1, 10, 100, 700, 3_000, 12_000, 40_000]))
 }
 
-/// Something goes wrong at one end of a link.
+/// Something goes wrong at one end of a link. Counts the open dialogs that it happens to.
 pub(super) fn strike(
     world: &mut World,
     directions: &mut [[Direction; 2]],
@@ -93,19 +93,38 @@ pub(super) fn strike(
     if world.end(link, side).is_closed {
         return Ok(());
     }
-    let mut hit = open_dialogs(world, link);
-    if let Fault::Forgery | Fault::Window = fault {
-        // For one of them; what an actor cancel is told makes no difference.
-        hit.retain(|&(at, ..)| !world.dialogs[at].plan.is_actor_cancel);
-        hit = hit.get(chance.below(hit.len().max(1))).copied().into_iter().collect();
-    }
-    for &(_, _, stage) in &hit {
-        *counts.faults.entry((fault, stage)).or_default() += 1;
-    }
     if let Some(log) = &mut world.log {
         log.push(Line::Struck(link, side, format!("{fault:?}")));
     }
-    let direction = &mut directions[link][side];
+    let mut hit = open_dialogs(world, link);
+    match fault {
+        Fault::Forgery => {
+            hit = one_call(&hit, world, chance);
+            hit.retain(|&(at, role, _)| world.forge(at, role));
+        }
+        Fault::Window => {
+            hit = one_call(&hit, world, chance);
+            for &(at, role, _) in &hit {
+                world.set_inbox(at, role, (chance.below(4), chance.of(&POLICIES)))?;
+            }
+        }
+        _ => harm(fault, world, &mut directions[link][side], (link, side), now, chance)?,
+    }
+    for (.., stage) in hit {
+        *counts.faults.entry((fault, stage)).or_default() += 1;
+    }
+    Ok(())
+}
+
+/// What goes wrong with a link as a whole.
+fn harm(
+    fault: Fault,
+    world: &mut World,
+    direction: &mut Direction,
+    (link, side): (usize, usize),
+    now: Instant,
+    chance: &mut Chance,
+) -> Result<(), Broken> {
     match fault {
         Fault::Delay => direction.open_at = now.saturating_add(while_(chance)),
         Fault::Chunks => direction.chunk = 1 + chance.below(60),
@@ -122,11 +141,6 @@ pub(super) fn strike(
             let later = world.end(link, side).now.saturating_add(while_(chance));
             return world.pass_time(link, side, later);
         }
-        Fault::Forgery => {
-            for (at, role, _) in hit {
-                world.forge(at, role);
-            }
-        }
         Fault::Close => {
             let within = while_(chance);
             world.close(link, side, within)?;
@@ -134,17 +148,24 @@ pub(super) fn strike(
                 return world.close(link, 1 - side, while_(chance));
             }
         }
-        Fault::Window => {
-            for (at, role, _) in hit {
-                world.set_inbox(at, role, (chance.below(4), chance.of(&POLICIES)))?;
-            }
-        }
+        // These are of one dialog.
+        Fault::Forgery | Fault::Window => {}
     }
     Ok(())
 }
 
+/// An end of a dialog, and where it is.
+type Open = (usize, Role, Stage);
+
+/// One of these; what an actor cancel is told makes no difference.
+fn one_call(open: &[Open], world: &World, chance: &mut Chance) -> Vec<Open> {
+    let is_call = |&(at, ..): &Open| !world.dialogs[at].plan.is_actor_cancel;
+    let calls: Vec<Open> = open.iter().copied().filter(is_call).collect();
+    calls.get(chance.below(calls.len().max(1))).copied().into_iter().collect()
+}
+
 /// The ends of dialogs on a link that have not ended.
-fn open_dialogs(world: &World, link: usize) -> Vec<(usize, Role, Stage)> {
+fn open_dialogs(world: &World, link: usize) -> Vec<Open> {
     let mut open = Vec::new();
     for (at, dialog) in world.dialogs.iter().enumerate().filter(|(_, one)| one.plan.link == link) {
         for role in [Role::Parent, Role::Child] {

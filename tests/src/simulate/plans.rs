@@ -5,6 +5,7 @@ use std::time::Duration;
 use scipp_proto::{Config, Kind};
 
 use super::links::POLICIES;
+use crate::bound;
 use crate::chance::Chance;
 use crate::precedence::Actor;
 use crate::world::{May, Plan, Policy, World};
@@ -29,7 +30,7 @@ pub(super) fn network(chance: &mut Chance) -> World {
 }
 
 fn config(chance: &mut Chance) -> Config {
-    let mut config = Config::default();
+    let mut config = bound::tight();
     config.receive_buffer = chance.of(&[300, 1024, 8192]);
     config.inbox_items = chance.below(4);
     config.outbox_bytes = chance.of(&[400, 1 << 20, 1 << 20]);

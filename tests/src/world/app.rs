@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use scipp_proto::phase::{CancelPhase, Phase, Role};
 use scipp_proto::{
-    Call, Canceller, Failure, Kind, Kwargs, Misuse, Outcome, RuntimeEndpoint, SendError, Take, Target,
+    Call, Canceller, DialogRef, Failure, Kind, Kwargs, Misuse, Outcome, RuntimeEndpoint, SendError, Take,
+    Target,
 };
 
 use super::values::number;
@@ -43,7 +44,6 @@ impl World {
         let dialog = &self.dialogs[at];
         let (plan, seat) = (&dialog.plan, dialog.seat(role));
         let end = self.end(plan.link, dialog.side(role));
-        let conn = &end.conn;
         let Some(id) = seat.id else {
             let outer = plan.outer.map(|outer| &self.dialogs[outer]);
             let is_time = outer.is_none_or(|outer| outer.verdicts.is_running());
@@ -52,7 +52,7 @@ impl World {
             }
             return;
         };
-        let Some(view) = conn.dialog(id) else { return };
+        let Some(view) = end.conn.dialog(id) else { return };
         if seat.may.take > 0 && view.unread() > 0 {
             may_do(Verb::Take);
         }
@@ -68,24 +68,7 @@ impl World {
             }
             return;
         }
-        let is_streaming = matches!(view.phase(), Phase::Started { .. }) && !view.phase().is_stopped();
-        let has_failed = dialog.verdicts.failure(role).is_some();
-        if plan.kind == Kind::Context {
-            let is_cancelled = role == Role::Parent && view.cancel_phase() != CancelPhase::Idle
-                || role == Role::Child && view.must_unwind();
-            let can_open = matches!(view.phase(), Phase::Started { .. }) && !is_cancelled;
-            if seat.may.stream && !seat.has_stream && can_open {
-                may_do(Verb::OpenStream);
-            }
-        }
-        let can_send = seat.has_stream || (plan.kind == Kind::Generator && role == Role::Child);
-        if seat.may.send > 0 && can_send && is_streaming && !has_failed {
-            may_do(Verb::Send);
-        }
-        let can_stop = seat.has_stream || (plan.kind == Kind::Generator && role == Role::Parent);
-        if seat.may.stop && can_stop && is_streaming && !has_failed {
-            may_do(Verb::Stop);
-        }
+        dialog.verbs_of_stream(role, &view, &mut may_do);
         if seat.may.cancel {
             may_do(Verb::Cancel);
         }
@@ -171,9 +154,12 @@ impl World {
         let (link, side) = (dialog.plan.link, dialog.side(role));
         let seat = dialog.seat_mut(role);
         let id = seat.id.ok_or_else(|| refused(Verb::Send, "no handle"))?;
-        match self.links[link].ends[side].conn().send(id, seat.may.item(seat.sent)) {
-            Ok(()) => (seat.may.send, seat.sent) = (seat.may.send - 1, seat.sent + 1),
-            Err(SendError::Full) => {}
+        let conn = self.links[link].ends[side].conn();
+        let has_room = conn.unwritten() < conn.config().outbox_bytes;
+        match conn.send(id, seat.may.item(seat.sent)) {
+            Ok(()) if has_room => (seat.may.send, seat.sent) = (seat.may.send - 1, seat.sent + 1),
+            Ok(()) => return Err(Broken::new(Rule::Memory, "an item beyond a full outbox")),
+            Err(SendError::Full) if !has_room => {}
             Err(error) => return Err(refused(Verb::Send, error)),
         }
         self.settle(link, side)
@@ -284,6 +270,30 @@ impl World {
 }
 
 impl Dialog {
+    /// What the application at this end may do with its stream.
+    fn verbs_of_stream(&self, role: Role, view: &DialogRef<'_>, may_do: &mut impl FnMut(Verb)) {
+        let (kind, seat, phase) = (self.plan.kind, self.seat(role), view.phase());
+        let is_started = matches!(phase, Phase::Started { .. });
+        let is_cancelled = match role {
+            Role::Parent => view.cancel_phase() != CancelPhase::Idle,
+            Role::Child => view.must_unwind(),
+        };
+        let can_open = kind == Kind::Context && is_started && !is_cancelled;
+        if seat.may.stream && !seat.has_stream && can_open {
+            may_do(Verb::OpenStream);
+        }
+        if !is_started || phase.is_stopped() || self.verdicts.failure(role).is_some() {
+            return;
+        }
+        let is_generator = kind == Kind::Generator;
+        if seat.may.send > 0 && (seat.has_stream || is_generator && role == Role::Child) {
+            may_do(Verb::Send);
+        }
+        if seat.may.stop && (seat.has_stream || is_generator && role == Role::Parent) {
+            may_do(Verb::Stop);
+        }
+    }
+
     /// What a verb means, by the rules of precedence.
     fn did(&mut self, role: Role, verb: Verb, relayed: Option<Why>) {
         let is_live = self.is_live(role);

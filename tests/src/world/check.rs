@@ -1,11 +1,11 @@
 //! What holds after every step.
 
 use scipp_proto::phase::Role;
-use scipp_proto::{CloseReason, Config, Failure, Outcome, OverrunPolicy};
+use scipp_proto::{CloseReason, Config, DialogRef, Failure, Outcome, OverrunPolicy};
 
-use super::{End, Hung, Once, World};
+use super::{Dialog, End, Hung, Once, World};
 use crate::bound;
-use crate::precedence::{Actor, Ended};
+use crate::precedence::{Actor, Ended, Why};
 
 /// What must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,13 +20,13 @@ pub enum Rule {
     Contract,
     /// What one end may send is never illegal at the other, and no fitting verb is refused.
     Legal,
-    /// No item and no result is lost.
+    /// No item, first value, result or text of an error is lost, on no end.
     Kept,
     /// Every request to cancel is answered once, after the final frame of its dialog.
     Answers,
     /// Memory is within its formula.
     Memory,
-    /// What an application has to know is reported once: a value of the wrong type, a missing answer.
+    /// What an application has to know is reported once, and nothing else.
     Told,
     /// Runs are finite: a measure falls with every step.
     Finite,
@@ -58,10 +58,10 @@ impl Rule {
             Self::Precedence => "final frames and outcomes are those of the precedence table",
             Self::Contract => "every frame is within the emission contract",
             Self::Legal => "what one end may send is never illegal at the other",
-            Self::Kept => "no item and no result is lost",
+            Self::Kept => "nothing that an application sent is lost",
             Self::Answers => "every cancel request is answered once, after the final frame",
             Self::Memory => "memory is within its formula",
-            Self::Told => "a value of the wrong type and a missing answer are reported once",
+            Self::Told => "what an application has to know is reported once",
             Self::Finite => "a measure falls with every step",
             Self::NoHang => "when nothing can happen any more, every dialog has ended at both ends",
         }
@@ -84,6 +84,9 @@ impl Broken {
     }
 }
 
+/// Bytes of all items that one end of a dialog gets.
+const ITEMS: usize = 16;
+
 /// Unread items that a dialog may have.
 pub(super) fn window(config: &Config, (items, policy): (usize, OverrunPolicy)) -> usize {
     match policy {
@@ -100,15 +103,25 @@ fn ensure(holds: bool, rule: Rule, text: impl FnOnce() -> String) -> Result<(), 
 impl World {
     /// Checks one end of a link and all its dialogs.
     pub(super) fn check(&self, link: usize, side: usize) -> Result<(), Broken> {
-        let mut known = 0;
+        let mut records = 0;
         for (at, dialog) in self.dialogs.iter().enumerate().filter(|(_, one)| one.plan.link == link) {
-            known += usize::from(dialog.cid.is_some());
             self.check_dialog(at, dialog.role(side))?;
+            records += self.records(at, dialog.role(side));
         }
-        self.check_end(self.end(link, side), known)
+        self.check_end(self.end(link, side), records)
     }
 
-    fn check_end(&self, end: &End, known: usize) -> Result<(), Broken> {
+    /// The records that one end may keep of a dialog: its own until it has ended and was let go of, and that of
+    /// the request to cancel it until that is answered.
+    fn records(&self, at: usize, role: Role) -> usize {
+        let dialog = &self.dialogs[at];
+        let (seat, end) = (dialog.seat(role), self.end(dialog.plan.link, dialog.side(role)));
+        let is_kept = seat.id.is_some() && (!seat.is_released || dialog.is_live(role));
+        let is_asking = seat.frames.has(Once::Request) && !seat.frames.has(Once::AnswerTaken);
+        usize::from(is_kept) + usize::from(is_asking && !end.is_closed)
+    }
+
+    fn check_end(&self, end: &End, records: usize) -> Result<(), Broken> {
         let counters = end.conn.counters();
         ensure(counters.strays == 0 && counters.malformed == 0, Rule::Legal, || format!("{counters:?}"))?;
         let is_fair = match end.conn.close_reason() {
@@ -118,31 +131,76 @@ impl World {
             Some(_) => false,
         };
         ensure(is_fair, Rule::Legal, || format!("closed: {:?}", end.conn.close_reason()))?;
+        ensure(end.is_closed == end.conn.is_closed(), Rule::OneEnd, || {
+            format!("closed and not reported: {:?}", end.conn.close_reason())
+        })?;
         ensure(end.mistyped == 0, Rule::Told, || format!("{} values were not reported", end.mistyped))?;
-        let unwritten = end.conn.unwritten();
-        let most = bound::resting(end.conn.config(), 2 * known + 1).saturating_add(unwritten);
-        ensure(end.conn.memory() <= most, Rule::Memory, || {
-            format!("{} bytes are more than {most}", end.conn.memory())
+        self.check_memory(end, records)
+    }
+
+    /// An end keeps what it has to; one that has no dialogs, nothing but its buffers.
+    fn check_memory(&self, end: &End, records: usize) -> Result<(), Broken> {
+        let (config, unwritten, held) = (end.conn.config(), end.conn.unwritten(), end.held.len());
+        ensure(unwritten == held, Rule::Memory, || format!("{unwritten} bytes unwritten instead of {held}"))?;
+        let most = match records {
+            0 => bound::empty(config, ITEMS * self.most_dialogs, 2 * self.most_dialogs),
+            _ => bound::resting(config, records),
+        };
+        let memory = end.conn.memory() - unwritten;
+        ensure(memory <= most, Rule::Memory, || {
+            format!("{memory} bytes for {records} records are more than {most}")
         })
     }
 
     fn check_dialog(&self, at: usize, role: Role) -> Result<(), Broken> {
         let dialog = &self.dialogs[at];
-        let (seat, verdicts) = (dialog.seat(role), &dialog.verdicts);
+        let seat = dialog.seat(role);
         let Some(id) = seat.id else { return Ok(()) };
-        ensure(role == Role::Parent || dialog.due.is_none(), Rule::Precedence, || {
-            format!("{:?} was due and did not go out", dialog.due)
-        })?;
         let end = self.end(dialog.plan.link, dialog.side(role));
-        // Every early exit asks, once. (D-15)
-        let owes = role == Role::Parent && verdicts.has_asked() && !dialog.plan.is_actor_cancel;
-        ensure(!owes || end.is_closed || seat.frames.has(Once::Request), Rule::Contract, || {
-            "the parent has left and did not ask for the end".into()
-        })?;
+        dialog.check_written(role, end)?;
         let Some(view) = end.conn.dialog(id) else {
             return ensure(seat.is_released, Rule::OneEnd, || "gone without being released".into());
         };
-        let (ended, expected) = (view.outcome().map(Ended::of), verdicts.ended(role));
+        dialog.check_verdict(role, &view)?;
+        ensure(seat.unheard.is_empty(), Rule::Told, || format!("{:?} were not reported", seat.unheard))?;
+        dialog.check_items(role, &view, end.conn.config())?;
+        if let (Some(Outcome::Returned(value)), Role::Parent) = (view.outcome(), role) {
+            let expected = self.expected_result(at);
+            ensure(*value == expected, Rule::Kept, || format!("{value:?} instead of {expected:?}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Dialog {
+    /// What has to be written by now was.
+    fn check_written(&self, role: Role, end: &End) -> Result<(), Broken> {
+        let seat = self.seat(role);
+        ensure(role == Role::Parent || self.due.is_none(), Rule::Precedence, || {
+            format!("{:?} was due and did not go out", self.due)
+        })?;
+        // Every early exit asks, once. (D-15)
+        let owes = role == Role::Parent && self.verdicts.has_asked() && !self.plan.is_actor_cancel;
+        ensure(!owes || end.is_closed || seat.frames.has(Once::Request), Rule::Contract, || {
+            "the parent has left and did not ask for the end".into()
+        })?;
+        ensure(seat.emitted == seat.sent, Rule::Kept, || {
+            format!("of {} items that were sent {} went out", seat.sent, seat.emitted)
+        })
+    }
+
+    /// What this end reports is what the rules of precedence say.
+    fn check_verdict(&self, role: Role, view: &DialogRef<'_>) -> Result<(), Broken> {
+        let (seat, verdicts) = (self.seat(role), &self.verdicts);
+        let (failure, expected) = (verdicts.failure(role), verdicts.ended(role));
+        if let Some(Failure::Violation(violation)) = view.error() {
+            let is_broken = failure == Some(Why::Broken) || expected == Some(Ended::Failed(Why::Broken));
+            ensure(is_broken, Rule::Legal, || violation.to_string())?;
+        }
+        if let Some(Failure::Remote(error)) = view.error() {
+            ensure(!error.repaired, Rule::Kept, || format!("parts of an error are missing: {error:?}"))?;
+        }
+        let ended = view.outcome().map(Ended::of);
         ensure(ended == expected, Rule::Precedence, || {
             format!("the {role:?} reports {:?} instead of {expected:?}", view.outcome())
         })?;
@@ -153,39 +211,30 @@ impl World {
         ensure(named == expected, Rule::Precedence, || {
             format!("the {role:?} names {named:?} instead of {expected:?}")
         })?;
-        if ended.is_none() {
-            let (has_failed, expected) = (view.error().is_some(), verdicts.failure(role).is_some());
-            ensure(has_failed == expected, Rule::Precedence, || {
-                format!("the {role:?} has {:?}", view.error())
-            })?;
-            let must_unwind = role == Role::Child && verdicts.is_told();
-            ensure(view.must_unwind() == must_unwind, Rule::Precedence, || "told to end, or not".into())?;
+        if ended.is_some() {
+            return Ok(());
         }
-        if let Some(Failure::Violation(violation)) = view.error() {
-            ensure(dialog.is_broken, Rule::Legal, || violation.to_string())?;
-        }
-        let config = end.conn.config();
-        let most = window(config, (config.inbox_items, config.overrun)).max(seat.window);
-        ensure(view.unread() <= most, Rule::Memory, || {
-            format!("{} unread are more than {most}", view.unread())
+        ensure(view.error().is_some() == failure.is_some(), Rule::Precedence, || {
+            format!("the {role:?} has {:?}", view.error())
         })?;
-        let kept = u64::from(seat.taken) + view.unread() as u64 + view.dropped();
-        ensure(kept == u64::from(seat.arrived), Rule::Kept, || {
-            format!(
-                "{} items came: {} taken, {} unread, {} dropped",
-                seat.arrived,
-                seat.taken,
-                view.unread(),
-                view.dropped()
-            )
-        })?;
-        if let (Some(Outcome::Returned(value)), Role::Parent) = (view.outcome(), role) {
-            let expected = self.expected_result(at);
-            ensure(*value == expected, Rule::Kept, || format!("{value:?} instead of {expected:?}"))?;
-        }
-        Ok(())
+        let must_unwind = role == Role::Child && verdicts.is_told();
+        ensure(view.must_unwind() == must_unwind, Rule::Precedence, || "told to end, or not".into())
     }
 
+    /// Every item that came was taken, is unread, or was dropped and counted.
+    fn check_items(&self, role: Role, view: &DialogRef<'_>, config: &Config) -> Result<(), Broken> {
+        let seat = self.seat(role);
+        let most = window(config, (config.inbox_items, config.overrun)).max(seat.window);
+        let (taken, unread, dropped) = (seat.taken, view.unread(), view.dropped());
+        ensure(unread <= most, Rule::Memory, || format!("{unread} unread are more than {most}"))?;
+        let kept = u64::from(taken) + unread as u64 + dropped;
+        ensure(kept == u64::from(seat.arrived), Rule::Kept, || {
+            format!("{} items came: {taken} taken, {unread} unread, {dropped} dropped", seat.arrived)
+        })
+    }
+}
+
+impl World {
     /// What holds when nothing can happen any more: every dialog has ended at both ends, and what its
     /// parent asked for was answered; except a task that its application never ends, and its answer.
     ///
@@ -236,7 +285,7 @@ impl World {
         for link in &self.links {
             verbs += u32::from(link.cuts);
             for end in &link.ends {
-                verbs += u32::from(end.closes);
+                verbs += u32::from(end.closes) + 2 * u32::from(end.stalls) + u32::from(end.is_stalled);
                 weight += end.weight(|frame| {
                     let dialog = frame.of.map(|at| &self.dialogs[at]);
                     dialog.is_some_and(|one| !std::ptr::eq(end, &link.ends[one.plan.opener]))

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use scipp_proto::phase::Role;
 use scipp_proto::wire::{self, Message};
-use scipp_proto::{Kind, RemoteError};
+use scipp_proto::{Kind, Payload, RemoteError};
 
 use super::end::{Frame, Sort, cancel_target};
 use super::values::{is_mistyped, number};
-use super::{Broken, Dialog, Once, Rule, World};
+use super::{Broken, Dialog, Once, Rule, Seat, World};
 use crate::fuzzing::check_error;
 use crate::precedence::{Final, Why};
 use crate::script::is_notice;
@@ -35,7 +35,7 @@ impl World {
             };
             if let (Some(at), Message::Yield { pld, .. }) = (of, &message) {
                 let dialog = &mut self.dialogs[at];
-                dialog.seat_mut(dialog.role(side)).replies += u32::from(number(pld).is_none());
+                dialog.seat_mut(dialog.role(side)).emits(pld)?;
             }
             let mut frame = Frame::new(whole, of, sort);
             frame.is_mistyped = is_mistyped;
@@ -128,6 +128,21 @@ impl World {
             _ => {}
         }
         dialog.ends_as_due(role, sort)
+    }
+}
+
+impl Seat {
+    /// An item goes out: the next one that its application sent, or one that is sent back.
+    fn emits(&mut self, item: &Payload) -> Result<(), Broken> {
+        if number(item).is_none() {
+            self.replies += 1;
+            return Ok(());
+        }
+        if self.emitted == self.sent || *item != self.may.item(self.emitted) {
+            return Err(Broken::new(Rule::Kept, format!("{item:?} went out as item {}", self.emitted)));
+        }
+        self.emitted += 1;
+        Ok(())
     }
 }
 

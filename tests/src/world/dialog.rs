@@ -1,9 +1,10 @@
 //! One dialog as an observer of both ends sees it, and what its two applications may still do.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use scipp_proto::phase::Role;
-use scipp_proto::{DialogId, Instant, Kind, OverrunPolicy};
+use scipp_proto::{DialogEvent, DialogId, Instant, Kind, OverrunPolicy};
 
 use super::Policy;
 use crate::precedence::{Final, Verdicts};
@@ -103,6 +104,7 @@ pub enum Once {
     RequestTaken = 64,
     RequestAnswered = 128,
     StopTaken = 256,
+    AnswerTaken = 512,
 }
 
 impl Frames {
@@ -134,10 +136,14 @@ pub struct Seat {
     pub is_released: bool,
     /// Its body failed.
     pub body_failed: bool,
+    /// What it has yet to be told, in this order: nothing, once its events were drained.
+    pub unheard: VecDeque<DialogEvent>,
     /// Its end was reported so many times.
     pub endings: u8,
-    /// Items: sent, arrived, taken.
+    /// Items that its application sent.
     pub sent: u32,
+    /// Items of these that its core has written.
+    pub emitted: u32,
     /// Items that arrived.
     pub arrived: u32,
     /// Items that were taken.
@@ -173,8 +179,6 @@ pub struct Dialog {
     pub verdicts: Verdicts,
     /// The final frame that has to come next.
     pub due: Option<Final>,
-    /// A frame was forged, or a value of the wrong type arrived.
-    pub is_broken: bool,
 }
 
 impl Dialog {
@@ -186,8 +190,10 @@ impl Dialog {
             has_stream: false,
             is_released: false,
             body_failed: false,
+            unheard: VecDeque::new(),
             endings: 0,
             sent: 0,
+            emitted: 0,
             arrived: 0,
             taken: 0,
             next: 0,
@@ -205,7 +211,6 @@ impl Dialog {
             seats: [seat(plan.parent), seat(plan.child)],
             verdicts,
             due: None,
-            is_broken: false,
         }
     }
 

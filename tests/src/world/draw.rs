@@ -59,6 +59,7 @@ fn did(world: &World, action: Action) -> String {
         Action::Expire(link, side) => format!("{}: a deadline of link {link}", at(link, side)),
         Action::Cut(link) => format!("link {link} is cut"),
         Action::Close(link, side) => format!("{}: closes link {link}", at(link, side)),
+        Action::Stall(link, side) => format!("{}: cannot write to link {link}, or can again", at(link, side)),
         Action::Forge(dialog, role) => format!("a broken frame for the {role:?} of dialog {dialog}"),
     }
 }

@@ -121,6 +121,10 @@ pub struct End {
     pub unwritten: usize,
     /// Nothing of its own can be written at present.
     pub is_stalled: bool,
+    /// What its core has queued since then.
+    pub held: Bytes,
+    /// It may become unable to write so many times.
+    pub stalls: u8,
     /// Whether and how the other end went away.
     pub hung: Hung,
     /// Its application may end the connection in order so many times.
@@ -145,6 +149,8 @@ impl End {
             arrived: 0,
             unwritten: 0,
             is_stalled: false,
+            held: Bytes::new(),
+            stalls: 0,
             hung: Hung::No,
             closes: 0,
             is_closing: false,
@@ -217,6 +223,7 @@ impl Hash for End {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.digest, self.arrived, self.unwritten, self.hung, self.is_closed, self.is_closing, self.closes)
             .hash(state);
+        (self.is_stalled, self.stalls).hash(state);
         for frame in &self.incoming {
             (frame.digest, frame.of, frame.sort).hash(state);
         }

@@ -134,23 +134,6 @@ impl World {
         Ok(())
     }
 
-    /// This end can write, or cannot.
-    ///
-    /// # Errors
-    ///
-    /// The rule that does not hold.
-    pub fn stall(&mut self, link: usize, side: usize, is_stalled: bool) -> Result<(), Broken> {
-        self.end_mut(link, side).is_stalled = is_stalled;
-        if is_stalled {
-            return Ok(());
-        }
-        let written = std::mem::take(&mut self.end_mut(link, 1 - side).unwritten);
-        let end = self.end_mut(link, side);
-        let now = end.now;
-        end.conn().handle_written(now, written);
-        self.settle(link, side)
-    }
-
     /// This end ends the connection in order, at most until a deadline.
     ///
     /// # Errors
@@ -170,9 +153,7 @@ impl World {
             if dialog.is_live(role) {
                 match role {
                     Role::Parent => dialog.verdicts.asks(Happening::OwnCancel),
-                    Role::Child => {
-                        dialog.tell(Why::Cancelled(us), Happening::SelfCancel);
-                    }
+                    Role::Child => dialog.tell(Why::Cancelled(us), Happening::SelfCancel),
                 }
             }
         }
@@ -198,17 +179,18 @@ impl World {
         self.settle(link, side)
     }
 
-    /// Puts a broken frame on its way to this end of a dialog.
-    pub fn forge(&mut self, at: usize, role: Role) {
-        let dialog = &mut self.dialogs[at];
-        let (link, side) = (dialog.plan.link, dialog.side(role));
-        let Some(cid) = &dialog.cid else { return };
+    /// Puts a broken frame on its way to this end of a dialog; false if nothing can be sent to it.
+    pub fn forge(&mut self, at: usize, role: Role) -> bool {
+        let dialog = &self.dialogs[at];
+        let Some(cid) = &dialog.cid else { return false };
         let frame = Frame::new(forged(cid), Some(at), Sort::Forged);
-        dialog.is_broken = true;
+        let end = &mut self.links[dialog.plan.link].ends[dialog.side(role)];
         // Behind what is written: nobody else's frame is torn apart.
-        if self.end(link, side).unwritten == 0 {
-            self.end_mut(link, side).incoming.push_back(frame);
+        let is_possible = end.unwritten == 0;
+        if is_possible {
+            end.incoming.push_back(frame);
         }
+        is_possible
     }
 }
 

@@ -11,10 +11,12 @@ mod contract;
 mod dialog;
 mod draw;
 mod end;
+mod hear;
 mod link;
 mod observe;
 mod stage;
 mod values;
+mod write;
 
 pub use app::Verb;
 pub use check::{Broken, Rule};
@@ -50,6 +52,8 @@ pub struct World {
     pub links: Vec<Link>,
     /// The dialogs, planned or under way.
     pub dialogs: Vec<Dialog>,
+    /// The most dialogs that were ever planned at once.
+    most_dialogs: usize,
     /// Whether deadlines run out.
     pub has_deadlines: bool,
     /// Whether states are compared with others.
@@ -75,6 +79,8 @@ pub enum Action {
     Cut(usize),
     /// The application at this end closes the connection in order.
     Close(usize, usize),
+    /// This end cannot write any more, or can again.
+    Stall(usize, usize),
     /// A broken frame for this end of a dialog is put on its way.
     Forge(usize, Role),
 }
@@ -101,6 +107,7 @@ impl World {
         let mut world = Self {
             links,
             dialogs: Vec::new(),
+            most_dialogs: 0,
             has_deadlines: false,
             is_compared: false,
             tally: None,
@@ -124,6 +131,7 @@ impl World {
         let verdicts = Verdicts::new(plan.kind, ends[plan.opener].actor, ends[1 - plan.opener].actor);
         let may_skip = drops(ends[plan.opener].conn.config().overrun);
         self.dialogs.push(Dialog::new(plan, verdicts, may_skip));
+        self.most_dialogs = self.most_dialogs.max(self.dialogs.len());
         self.dialogs.len() - 1
     }
 
@@ -167,6 +175,9 @@ impl World {
                 if end.closes > 0 && !end.is_closed {
                     actions.push(Action::Close(at, side));
                 }
+                if (end.stalls > 0 || end.is_stalled) && !end.is_closed {
+                    actions.push(Action::Stall(at, side));
+                }
             }
             if link.cuts > 0 && link.ends.iter().any(|end| !end.is_closed) {
                 actions.push(Action::Cut(at));
@@ -198,6 +209,12 @@ impl World {
             Action::Close(link, side) => {
                 self.end_mut(link, side).closes -= 1;
                 self.close(link, side, Duration::from_secs(5))
+            }
+            Action::Stall(link, side) => {
+                let end = self.end_mut(link, side);
+                end.stalls -= u8::from(!end.is_stalled);
+                let is_stalled = !end.is_stalled;
+                self.stall(link, side, is_stalled)
             }
             Action::Forge(dialog, role) => {
                 self.dialogs[dialog].seat_mut(role).may.forged -= 1;

@@ -1,9 +1,9 @@
 //! What an end takes, reports and writes, and what that means by the rules of precedence.
 
 use scipp_proto::phase::{Role, Signal, Verdict, step};
-use scipp_proto::{Config, DialogEvent, DialogRef, Event, Kind};
+use scipp_proto::{Config, DialogId, DialogRef, Event, Kind, Request};
 
-use super::{Broken, Dialog, Frame, Hung, Line, Once, Policy, Remedy, Rule, Seat, Sort, Stage, World};
+use super::{Broken, Dialog, Frame, Hung, Once, Policy, Remedy, Rule, Seat, Sort, Stage, World};
 use crate::precedence::{Final, Happening, Why};
 
 impl World {
@@ -40,6 +40,7 @@ impl World {
                 tally.count(view, signal);
             }
         }
+        let told = view.and_then(|view| dialog.tells(role, &view, frame.sort, conn.config()));
         if let Some(view) = view.filter(|view| dialog.heeds(role, view, frame.sort)) {
             let most = conn.config().max_replies;
             let policy = dialog.policy(role, frame.sort, most).filter(|_| frame.is_mistyped);
@@ -65,6 +66,9 @@ impl World {
         if frame.sort == Sort::RequestAnswered && dialog.is_live(role) {
             return Err(Broken::new(Rule::Answers, "a cancel request was answered before its dialog ended"));
         }
+        if let Some(event) = told {
+            dialog.expects(role, event);
+        }
         match role {
             Role::Parent => dialog.parent_takes(frame.sort),
             Role::Child => dialog.child_takes(frame.sort, Why::Cancelled(parent)),
@@ -88,67 +92,14 @@ impl World {
         Ok(())
     }
 
-    fn transmit(&mut self, link: usize, side: usize) -> Result<(), Broken> {
-        while let Some(bytes) = self.end_mut(link, side).conn().poll_transmit() {
-            let frames = self.sent(link, side, &bytes)?;
-            let end = self.end_mut(link, side);
-            let (now, is_stalled, is_cut) = (end.now, end.is_stalled, end.hung == Hung::Cut);
-            end.conn().handle_written(now, if is_stalled { 0 } else { bytes.len() });
-            for frame in frames {
-                self.note(Line::Sent(link, side, frame.clone()));
-                let other = self.end_mut(link, 1 - side);
-                if !other.is_closed && !is_cut {
-                    other.unwritten += if is_stalled { frame.bytes.len() } else { 0 };
-                    other.incoming.push_back(frame);
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn observe(&mut self, link: usize, side: usize, event: &Event) -> Result<(), Broken> {
         if self.end(link, side).is_closed {
             return Err(Broken::new(Rule::OneEnd, format!("{event:?} after Closed")));
         }
         match event {
-            Event::Opened { id, request } => {
-                let dialogs = self.dialogs.iter_mut().rev();
-                let opened = dialogs.filter(|dialog| dialog.plan.link == link);
-                let mut opened = opened.filter(|dialog| dialog.cid.as_deref() == Some(&request.cid));
-                let dialog = opened.next().ok_or_else(|| Broken::new(Rule::Legal, "a dialog of nobody"))?;
-                let seat = dialog.seat_mut(Role::Child);
-                seat.id = Some(*id);
-                if let Some(policy) = seat.may.terms {
-                    let limited = self.links[link].ends[side].conn().limit(*id, policy.terms());
-                    limited.map_err(|error| Broken::new(Rule::Legal, error.to_string()))?;
-                }
-            }
-            Event::ActorCancelRequested { id } => {
-                let cid = self.end(link, side).conn.dialog(*id).map(|view| view.cid().to_owned());
-                let mut dialogs = self.dialogs.iter_mut().filter(|dialog| dialog.plan.link == link);
-                let dialog = dialogs.find(|dialog| dialog.cid.as_deref() == cid.as_deref());
-                let dialog = dialog.ok_or_else(|| Broken::new(Rule::Legal, "an actor cancel of nobody"))?;
-                dialog.seat_mut(Role::Child).id = Some(*id);
-                dialog.verdicts.accepts();
-            }
-            Event::Dialog { id, event } => {
-                let mut dialogs = self.dialogs.iter_mut().filter(|dialog| dialog.plan.link == link);
-                let dialog = dialogs.find(|dialog| dialog.seat(dialog.role(side)).id == Some(*id));
-                let dialog =
-                    dialog.ok_or_else(|| Broken::new(Rule::OneEnd, format!("{event:?} of nobody")))?;
-                let role = dialog.role(side);
-                let seat = dialog.seat_mut(role);
-                if seat.endings > 0 && *event != DialogEvent::CancelAcked {
-                    return Err(Broken::new(Rule::OneEnd, format!("{event:?} after Ended")));
-                }
-                seat.endings += u8::from(*event == DialogEvent::Ended);
-                if let DialogEvent::Overdue(_) = event {
-                    let now = self.links[link].ends[side].now;
-                    if seat.overdue_at.take().is_none_or(|at| at > now) {
-                        return Err(Broken::new(Rule::Told, format!("{event:?} again, or early")));
-                    }
-                }
-            }
+            Event::Opened { id, request } => return self.opened(link, side, *id, request),
+            Event::ActorCancelRequested { id } => return self.actor_cancel_came(link, side, *id),
+            Event::Dialog { id, event } => return self.hears(link, side, *id, *event),
             Event::Mistyped { error, .. } => {
                 let left = self.end(link, side).mistyped.checked_sub(1);
                 let left = left.ok_or_else(|| Broken::new(Rule::Told, error.to_string()))?;
@@ -157,6 +108,27 @@ impl World {
             Event::Closed { .. } => self.closed(link, side),
             _ => {}
         }
+        Ok(())
+    }
+
+    fn opened(&mut self, link: usize, side: usize, id: DialogId, request: &Request) -> Result<(), Broken> {
+        let dialogs = self.dialogs.iter_mut().rev().filter(|dialog| dialog.plan.link == link);
+        let mut opened = dialogs.filter(|dialog| dialog.cid.as_deref() == Some(&request.cid));
+        let dialog = opened.next().ok_or_else(|| Broken::new(Rule::Legal, "a dialog of nobody"))?;
+        let seat = dialog.seat_mut(Role::Child);
+        seat.id = Some(id);
+        let Some(policy) = seat.may.terms else { return Ok(()) };
+        let limited = self.links[link].ends[side].conn().limit(id, policy.terms());
+        limited.map_err(|error| Broken::new(Rule::Legal, error.to_string()))
+    }
+
+    fn actor_cancel_came(&mut self, link: usize, side: usize, id: DialogId) -> Result<(), Broken> {
+        let cid = self.end(link, side).conn.dialog(id).map(|view| view.cid().to_owned());
+        let mut dialogs = self.dialogs.iter_mut().filter(|dialog| dialog.plan.link == link);
+        let dialog = dialogs.find(|dialog| dialog.cid.as_deref() == cid.as_deref());
+        let dialog = dialog.ok_or_else(|| Broken::new(Rule::Legal, "an actor cancel of nobody"))?;
+        dialog.seat_mut(Role::Child).id = Some(id);
+        dialog.verdicts.accepts();
         Ok(())
     }
 
@@ -190,8 +162,9 @@ impl Dialog {
             Sort::Stop => _ = self.seat_mut(Role::Parent).frames.add(Once::StopTaken),
             Sort::Return | Sort::ActorCancelled => verdicts.takes(Final::Result),
             Sort::Error(why) => verdicts.takes(Final::Error(why)),
-            Sort::Notice => verdicts.fails(Why::Overrun),
-            Sort::Forged => verdicts.fails(Why::Broken),
+            Sort::RequestAnswered => _ = self.seat_mut(Role::Parent).frames.add(Once::AnswerTaken),
+            Sort::Notice => self.fails(Why::Overrun),
+            Sort::Forged => self.fails(Why::Broken),
             _ => {}
         }
         if self.verdicts.ended(Role::Parent).is_some() {
@@ -248,7 +221,6 @@ impl Dialog {
 
     /// A value of the wrong type; true if that is all that it means.
     fn takes_mistyped(&mut self, role: Role, sort: Sort, policy: Policy) -> bool {
-        self.is_broken = true;
         // What is told to end cannot be broken.
         let is_over = role == Role::Child && self.verdicts.is_told();
         match (policy, sort, role) {
@@ -261,17 +233,11 @@ impl Dialog {
                 self.verdicts.takes_mistyped();
                 self.disarm();
             }
-            (_, _, Role::Parent) => self.verdicts.fails(Why::Broken),
+            (_, _, Role::Parent) => self.fails(Why::Broken),
             (_, _, Role::Child) => {
                 self.tell(Why::Broken, Happening::ParentBroke);
             }
         }
         true
-    }
-
-    /// The task is told to end; if it does not run yet, its final frame is due.
-    pub(super) fn tell(&mut self, why: Why, because: Happening) {
-        let last = self.verdicts.tells(why, because);
-        self.due = self.due.or(last);
     }
 }
