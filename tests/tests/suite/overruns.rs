@@ -141,6 +141,7 @@ fn s059_the_window_can_be_resized_at_any_time() {
                 stream.set_inbox(10, OverrunPolicy::Reject)?;
                 asking.join().unwrap()
             })?;
+            settle(&pair.portal, &stream);
             assert_counted(stream.counters(), 10, 10, 0);
             stream.set_inbox(2, OverrunPolicy::Reject)?;
             assert_counted(stream.counters(), 10, 2, 0);
