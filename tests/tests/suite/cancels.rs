@@ -6,7 +6,7 @@ use std::thread;
 use crate::driver::proto::RemoteErrorKind;
 use crate::driver::{ChildContext, Ending, Error, NoArgs};
 
-use super::rig::{assert_cancelled, cancelled_by, remote, uid, with_server};
+use super::rig::{assert_cancelled, cancelled_by, remote, uid, until_told, with_server};
 use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "task");
@@ -18,7 +18,7 @@ pub(crate) fn waits(
     let told = Arc::clone(told);
     move |ctx, _| {
         ctx.started(&())?;
-        let error = ctx.open_stream()?.receive::<u32>().unwrap_err();
+        let error = until_told(&ctx);
         told.tell(error.clone());
         Err(error)
     }
@@ -157,7 +157,7 @@ fn a_body_that_fails_by_itself_says_so_cancelled_or_not() {
                 server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
                     ctx.started(&())?;
                     if is_cancelled {
-                        ctx.open_stream()?.receive::<u32>().unwrap_err();
+                        until_told(&ctx);
                     }
                     Err::<(), _>(Error::StreamEnded)
                 })
@@ -180,7 +180,7 @@ fn a_cancelled_body_that_returns_is_still_cancelled() {
             let told = Arc::clone(&told);
             server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
                 ctx.started(&())?;
-                told.tell(ctx.open_stream()?.receive::<u32>().unwrap_err());
+                told.tell(until_told(&ctx));
                 Ok::<u32, Error>(7)
             })
         },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::driver::{ChildContext, Context, Ending, Error, NoArgs, Portal, TaskError};
 
 use super::ends::assert_disconnected;
-use super::rig::{Behind, Host, assert_cancelled, behind, remote};
+use super::rig::{Behind, Host, assert_cancelled, behind, remote, until_told};
 use super::terminal::{LOCK, assert_released, pauses, root};
 use super::wire::Wire;
 
@@ -51,11 +51,6 @@ impl Session {
         assert_eq!(ctx.outcome(), None);
         self.go.tell(());
     }
-}
-
-/// Waits to be told to end.
-fn until_told(ctx: &ChildContext) -> Error {
-    ctx.open_stream().and_then(|stream| stream.receive::<u32>()).unwrap_err()
 }
 
 fn fails(class: &str) -> Result<(), TaskError> {

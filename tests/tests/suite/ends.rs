@@ -13,7 +13,7 @@ use scipp_conformance::script::split;
 use crate::driver::proto::{CloseReason, OpenError};
 use crate::driver::{Actor, ActorBuilder, Address, ChildContext, ConnectError, Error, NoArgs};
 
-use super::rig::with_server;
+use super::rig::{until_told, with_server};
 use super::wire::{Dir, Wire};
 
 const PATH: (&str, &str) = ("app", "task");
@@ -81,7 +81,7 @@ fn a_body_learns_that_its_parent_is_gone() {
         let told = Arc::clone(&told);
         server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
-            told.tell(ctx.open_stream()?.receive::<u32>());
+            told.tell(Err::<(), _>(until_told(&ctx)));
             Ok::<(), Error>(())
         })
     };
@@ -100,7 +100,7 @@ fn closing_cancels_what_is_open_and_waits_for_it() {
         let told = Arc::clone(&told);
         server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
-            let error = ctx.open_stream()?.receive::<u32>().unwrap_err();
+            let error = until_told(&ctx);
             told.tell(error.clone());
             Err::<(), _>(error)
         })

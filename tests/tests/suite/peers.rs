@@ -12,7 +12,7 @@ use crate::driver::{
 
 use super::cancels::waits;
 use super::raw::ByHand;
-use super::rig::{Behind, Host, assert_cancelled, behind, cancelled_by, remote, uid};
+use super::rig::{Behind, Host, assert_cancelled, behind, cancelled_by, remote, uid, until_told};
 use super::wire::Wire;
 
 const PATH: (&str, &str) = ("app", "task");
@@ -100,8 +100,8 @@ fn sleep() -> Sleep {
         host.context(PATH, move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
             go.hear();
-            behind(&portals, 0).cancel_actor()?;
-            let error = ctx.open_stream()?.receive::<u32>().unwrap_err();
+            behind(&portals, 0).cancel_actor().unwrap();
+            let error = until_told(&ctx);
             told.tell(error.clone());
             Err::<(), _>(error)
         })
@@ -209,7 +209,7 @@ fn service(fails: bool, swallows: bool) -> Service {
         let host = host.context(STREAM, |ctx: ChildContext, _: NoArgs| echo(&ctx, false));
         host.context(PATH, move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
-            let error = ctx.open_stream()?.receive::<u32>().unwrap_err();
+            let error = until_told(&ctx);
             behind(&portals, 0).cancel_actor()?;
             told.tell(error.clone());
             Err::<(), _>(error)

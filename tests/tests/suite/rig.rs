@@ -7,7 +7,9 @@ use std::thread::{self, JoinHandle};
 use super::wire::Dir;
 
 use crate::driver::proto::Uid;
-use crate::driver::{Actor, ActorBuilder, Address, Error, Listener, NoArgs, Portal, RemoteFailure};
+use crate::driver::{
+    Actor, ActorBuilder, Address, ChildContext, Error, Listener, NoArgs, Portal, RemoteFailure,
+};
 
 /// A client connected to a listening server.
 pub(crate) struct Pair {
@@ -140,6 +142,11 @@ pub(crate) fn dial(client: &Actor, listener: &Listener) -> Portal {
         Address::Unix(path) => client.connect_unix(path).unwrap(),
         other => panic!("no such transport: {other:?}"),
     }
+}
+
+/// What a task is told that waits to be told to end; perhaps it was already.
+pub(crate) fn until_told(ctx: &ChildContext) -> Error {
+    ctx.open_stream().and_then(|stream| stream.receive::<u32>()).unwrap_err()
 }
 
 /// The error of a remote task, which `result` must be.

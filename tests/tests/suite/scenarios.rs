@@ -12,7 +12,7 @@ use crate::driver::{
 use super::cancels::waits;
 use super::rig::{
     Behind, Pair, assert_cancelled, behind, cancelled_by, connect, dial, on_each_transport, remote, uid,
-    with_server,
+    until_told, with_server,
 };
 use super::wire::Wire;
 
@@ -290,7 +290,7 @@ fn s090_a_task_that_takes_its_time_holds_nobody_up() {
         let (told, go) = (Arc::clone(&told), Arc::clone(&go));
         let slow = move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
-            let error = ctx.open_stream()?.receive::<u32>().unwrap_err();
+            let error = until_told(&ctx);
             told.tell(error.clone());
             go.hear();
             Err::<(), Error>(error)
@@ -422,7 +422,7 @@ fn s099_a_grandchild_that_does_not_answer() {
             let (told, go) = (Arc::clone(&told), Arc::clone(&go));
             server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
                 ctx.started(&())?;
-                told.tell(ctx.open_stream()?.receive::<u32>().unwrap_err());
+                told.tell(until_told(&ctx));
                 go.hear();
                 Ok::<(), Error>(())
             })
