@@ -134,12 +134,13 @@ fn the_last_handle_closes_the_connection() {
 
 #[test]
 fn what_came_before_the_connection_was_lost_is_received_before_the_news() {
-    let (go, told) = (Wire::new(), Wire::new());
+    let (up, go, told) = (Wire::new(), Wire::new(), Wire::new());
     let server = |server: ActorBuilder| {
-        let (go, told) = (Arc::clone(&go), Arc::clone(&told));
+        let (up, go, told) = (Arc::clone(&up), Arc::clone(&go), Arc::clone(&told));
         server.context(PATH, move |ctx: ChildContext, _: NoArgs| {
             ctx.started(&())?;
             let stream = ctx.open_stream()?;
+            up.tell(());
             // The second task comes after the items on the wire.
             go.hear();
             ctx.portal().closed();
@@ -151,6 +152,7 @@ fn what_came_before_the_connection_was_lost_is_received_before_the_news() {
     with_server(server, |pair| {
         let (ctx, ()) = pair.portal.start_context::<_, ()>(PATH, &NoArgs {}).unwrap();
         let stream = ctx.open_stream().unwrap();
+        up.hear();
         (0..3_u32).for_each(|item| stream.send(&item).unwrap());
         pair.portal.call::<_, ()>(("app", "nothing"), &NoArgs {}).unwrap();
         go.tell(());

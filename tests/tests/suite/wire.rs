@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A directory of its own for a test.
 pub(crate) struct Dir(PathBuf);
@@ -28,6 +29,9 @@ impl Drop for Dir {
     }
 }
 
+/// After which a test fails for which somebody ended without a word, and does not wait for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What endpoints tell the test, and the test tells them.
 pub(crate) struct Wire<T> {
     tell: Mutex<Sender<T>>,
@@ -45,6 +49,6 @@ impl<T> Wire<T> {
     }
 
     pub(crate) fn hear(&self) -> T {
-        self.hear.lock().unwrap().recv().unwrap()
+        self.hear.lock().unwrap().recv_timeout(PATIENCE).expect("somebody tells")
     }
 }
