@@ -12,7 +12,7 @@ use crate::driver::proto::{
 use crate::driver::{ChildContext, Endpoint, Error, NoArgs};
 use serde::{Serialize, Serializer};
 
-use super::rig::{Pair, cancelled_by, remote, uid, with_server};
+use super::rig::{Pair, cancelled_by, remote, uid, until_told, with_server};
 use super::wire::Wire;
 
 pub(super) const PATH: (&str, &str) = ("app", "typed");
@@ -149,16 +149,16 @@ fn an_invalid_first_value_that_was_not_checked_fails_the_open_and_cancels_the_ch
             let told = Arc::clone(&told);
             server.context(on(unchecked), move |ctx: ChildContext, _: NoArgs| {
                 ctx.started(&10)?;
-                let end = ctx.open_stream()?.receive::<()>();
-                told.tell(end.clone());
-                end.map(drop)
+                let error = until_told(&ctx);
+                told.tell(error.clone());
+                Err::<(), _>(error)
             })
         },
         |pair| {
             let endpoint = on(Terms::one_for_all(spec("None")));
             let error = violated(pair.portal.start_context::<_, Payload>(&endpoint, &NoArgs {}));
             assert_eq!((error.culprit, error.kind), (Role::Child, MsgKind::Started));
-            assert_eq!(told.hear(), Err(cancelled_by(uid(&pair.client))));
+            assert_eq!(told.hear(), cancelled_by(uid(&pair.client)));
         },
     );
 }
