@@ -1,7 +1,8 @@
 //! Methods that are the same on handles of both roles, in every driver.
 
 /// Writes what both ends of a context say of their dialog, and do with its types, once for all handles: `$handle`
-/// has a field `dialog`, a [`Handle`](crate::Handle) whose `look` and `validate` are the driver's; `$caller` says which line it is of.
+/// has a field `dialog`, a [`Handle`](crate::Handle) whose `look` and `validate` are the driver's; `$caller` says
+/// which line it is of.
 #[macro_export]
 macro_rules! dialog_methods {
     ($handle:ident, $caller:literal) => {

@@ -9,8 +9,8 @@ use crate::driver::{Actor, ChildContext, Endpoint, Error, MistypedValue, NoArgs,
 
 use super::rig::{cancelled_by, on_each_transport, remote, uid, with_server};
 use super::typed::{
-    PATH, PING, handed_over, mixes, numbers, on, ping, place, settle, spec, telling, text_of, violated,
-    yields,
+    PATH, PING, handed_over, mixes, numbers, on, ping, place, says_yo, settle, spec, telling, text_of,
+    violated, yields,
 };
 use super::wire::Wire;
 
@@ -162,12 +162,7 @@ fn a_mistyped_first_value_or_result_is_handed_over_with_the_value() {
 #[test]
 fn a_result_that_is_handed_over_is_the_last_that_is_left() {
     with_server(
-        |server| {
-            server.context(PATH, |ctx: ChildContext, _: NoArgs| {
-                ctx.started(&())?;
-                Ok::<_, Error>("yo")
-            })
-        },
+        |server| server.context(PATH, says_yo),
         |pair| {
             let terms = Terms { on_mistyped: TypePolicy::HandOver, ..Terms::one_for_all(spec("None")) };
             let (context, ()) = pair.portal.start_context(on(terms), &NoArgs {}).unwrap();

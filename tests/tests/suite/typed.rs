@@ -163,16 +163,17 @@ fn an_invalid_first_value_that_was_not_checked_fails_the_open_and_cancels_the_ch
     );
 }
 
+/// A context with this result.
+pub(super) fn says_yo(ctx: ChildContext, _: NoArgs) -> Result<&'static str, Error> {
+    ctx.started(&())?;
+    Ok("yo")
+}
+
 /// 132, 144
 #[test]
 fn an_invalid_result_is_the_error_of_the_dialog() {
     with_server(
-        |server| {
-            server.context(PATH, |ctx: ChildContext, _: NoArgs| {
-                ctx.started(&())?;
-                Ok::<_, Error>("yo")
-            })
-        },
+        |server| server.context(PATH, says_yo),
         |pair| {
             let endpoint = on(Terms::one_for_all(spec("None")));
             let mut seen = None;
@@ -194,12 +195,8 @@ fn an_invalid_result_is_refused_where_it_is_sent() {
     with_server(
         |server| {
             let terms = || on(Terms::one_for_all(spec("None")));
-            let context = |ctx: ChildContext, _: NoArgs| {
-                ctx.started(&())?;
-                Ok::<_, Error>("yo")
-            };
             let function = Endpoint::new("app", "function").limited(Terms::one_for_all(spec("None")));
-            server.context(terms(), context).function(&function, |_: NoArgs| Ok::<_, Error>("yo"))
+            server.context(terms(), says_yo).function(&function, |_: NoArgs| Ok::<_, Error>("yo"))
         },
         |pair| {
             for error in [
