@@ -5,7 +5,7 @@ mod deadlines;
 use scipp_conformance::bound;
 use scipp_conformance::fuzzing::fingerprint;
 use scipp_conformance::pair::{Pair, Side};
-use scipp_conformance::script::{call, cid, encoded, inject, int, messages, pair, pair_with, start};
+use scipp_conformance::script::{args, call, cid, encoded, inject, int, messages, pair, pair_with, start};
 use scipp_proto::wire::{Message, MsgKind};
 use scipp_proto::{
     Call, CloseReason, Config, Connection, DialogEvent, Event, Failure, Identity, Instant, Kind, Kwargs,
@@ -122,6 +122,22 @@ fn flood_unread(pair: &mut Pair, count: usize) {
             }
         }
     }
+}
+
+/// Also of a peer that reads all its answers. (W-41)
+#[test]
+fn unanswered_cancel_requests_for_a_task_that_was_told_are_limited() {
+    let mut pair = pair_with(|config| config.max_owed = 3);
+    let (parent, _child) = pair.open(A, Kind::Function);
+    let (task, by) = (cid(&pair.end(A).conn, parent), pair.uid(A).clone());
+    for request in ["the first", "1", "2", "3", "4"] {
+        assert_eq!(close_reason(&pair, B), None, "{request}");
+        inject(&mut pair, B, &start(request, ("self", "_cancel_task"), args("cid", &task), &by));
+        pair.deliver(B, usize::MAX);
+        pair.drain(B);
+        pair.end_mut(A).incoming.clear();
+    }
+    assert_eq!(close_reason(&pair, B), Some(&CloseReason::Limit(LimitKind::Owed)));
 }
 
 ///
